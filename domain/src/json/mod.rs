@@ -1,0 +1,52 @@
+//! The portable form of a profile: what every store can keep and give back the same.
+//!
+//! * [`number`]: which numbers there are, and their one spelling;
+//! * [`portable`]: reading text, checking values, the canonical spelling of a whole object;
+//! * [`Violation`]: a place, as a JSON Pointer (RFC 6901), and what is wrong there.
+
+pub mod number;
+pub mod portable;
+
+/// A place in a document and what is wrong there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// JSON Pointer (RFC 6901); empty for the document itself.
+    pub pointer: String,
+    /// One sentence for the caller. Names the rule, never repeats a value.
+    pub detail: &'static str,
+}
+
+/// Where a reader is in a document.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    pointer: String,
+    /// The document itself is at depth 1.
+    depth: usize,
+}
+
+impl Place {
+    /// Runs `inside` at the member or element `name` of this place.
+    pub(crate) fn at<T>(&mut self, name: &str, inside: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.pointer.len();
+        self.pointer.push('/');
+        self.pointer
+            .push_str(&name.replace('~', "~0").replace('/', "~1"));
+        self.depth += 1;
+        let result = inside(self);
+        self.depth -= 1;
+        self.pointer.truncate(length);
+        result
+    }
+
+    /// How deep this place is: 0 for the document, 1 for its members.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    pub(crate) fn violation(&self, detail: &'static str) -> Violation {
+        Violation {
+            pointer: self.pointer.clone(),
+            detail,
+        }
+    }
+}

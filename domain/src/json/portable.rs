@@ -1,0 +1,382 @@
+//! Reading, checking and spelling a portable JSON object.
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{Place, Violation, number};
+
+/// The deepest nesting, the object itself being depth 1 (DynamoDB keeps 32 levels).
+pub const MAX_DEPTH: usize = 32;
+/// So many places are named in one answer, and no more.
+pub const MAX_VIOLATIONS: usize = 32;
+
+const TOO_DEEP: &str = "nested deeper than 32 levels";
+const NUL: &str = "the text contains U+0000";
+const EMPTY_NAME: &str = "a member has an empty name";
+const DUPLICATE_NAME: &str = "the member's name appears twice";
+const RESERVED_NAME: &str = "names that begin with an underscore are reserved";
+const NOT_AN_OBJECT: &str = "the document is not an object";
+
+/// Why a text is not a portable object.
+#[derive(Debug)]
+pub enum NotPortable {
+    /// It is not JSON; what the parser says, with line and column.
+    Syntax(String),
+    /// It is JSON that some store could not keep.
+    Violations(Vec<Violation>),
+}
+
+/// Reads `text` as a portable object. Every place that is wrong is named, up to
+/// [`MAX_VIOLATIONS`].
+///
+/// # Errors
+/// [`NotPortable::Syntax`] if it is not JSON (RFC 8259), [`NotPortable::Violations`] otherwise.
+pub fn parse(text: &[u8]) -> Result<Map<String, Value>, NotPortable> {
+    let syntax = |error: &dyn std::fmt::Display| NotPortable::Syntax(error.to_string());
+    let text = std::str::from_utf8(text).map_err(|error| syntax(&error))?;
+    let raw: &RawValue = serde_json::from_str(text).map_err(|error| syntax(&error))?;
+    let mut reader = Reader::default();
+    let value = reader.value(raw.get(), &mut Place::default());
+    // A lone surrogate is found only when the text is decoded; it is a fault of syntax all the same.
+    if let Some(error) = reader.syntax {
+        return Err(NotPortable::Syntax(error));
+    }
+    if reader.violations.is_empty() {
+        object(value).map_err(NotPortable::Violations)
+    } else {
+        Err(NotPortable::Violations(reader.violations))
+    }
+}
+
+/// Checks a value that did not come out of a text, and brings its numbers into portable form.
+///
+/// # Errors
+/// Every place that is wrong, up to [`MAX_VIOLATIONS`].
+pub fn object(mut value: Value) -> Result<Map<String, Value>, Vec<Violation>> {
+    let mut violations = Vec::new();
+    check(&mut value, &mut Place::default(), &mut violations);
+    match value {
+        _ if !violations.is_empty() => Err(violations),
+        Value::Object(members) => Ok(members),
+        _ => Err(vec![Place::default().violation(NOT_AN_OBJECT)]),
+    }
+}
+
+/// The canonical spelling: members sorted bytewise, no white space, numbers as [`number::write`]
+/// has them.
+#[must_use]
+pub fn canonical(members: &Map<String, Value>) -> String {
+    let mut out = String::new();
+    write_object(members, &mut out);
+    out
+}
+
+fn check(value: &mut Value, place: &mut Place, violations: &mut Vec<Violation>) {
+    let mut report = |violation| {
+        if violations.len() < MAX_VIOLATIONS {
+            violations.push(violation);
+        }
+    };
+    match value {
+        Value::Number(found) => match number::normalise(found) {
+            Ok(portable) => *found = portable,
+            Err(detail) => report(place.violation(detail)),
+        },
+        Value::String(text) if text.contains('\0') => report(place.violation(NUL)),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+        Value::Array(_) | Value::Object(_) if place.depth() >= MAX_DEPTH => {
+            report(place.violation(TOO_DEEP));
+        }
+        Value::Array(elements) => {
+            for (index, element) in elements.iter_mut().enumerate() {
+                place.at(&index.to_string(), |place| {
+                    check(element, place, violations);
+                });
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut() {
+                if let Some(detail) = fault_of_name(name, place)
+                    && violations.len() < MAX_VIOLATIONS
+                {
+                    violations.push(place.at(name, |place| place.violation(detail)));
+                }
+                place.at(name, |place| check(member, place, violations));
+            }
+        }
+    }
+}
+
+fn fault_of_name(name: &str, place: &Place) -> Option<&'static str> {
+    if name.is_empty() {
+        Some(EMPTY_NAME)
+    } else if name.contains('\0') {
+        Some(NUL)
+    } else if place.depth() == 0 && name.starts_with('_') {
+        Some(RESERVED_NAME)
+    } else {
+        None
+    }
+}
+
+/// Reads what a parsed value no longer shows: number literals and duplicate names.
+///
+/// `serde_json` rounds a number before a visitor sees it, and its `arbitrary_precision` changes
+/// how every other type is read. So each level is taken as raw text and read one step deeper.
+#[derive(Default)]
+struct Reader {
+    violations: Vec<Violation>,
+    syntax: Option<String>,
+}
+
+impl Reader {
+    fn value(&mut self, text: &str, place: &mut Place) -> Value {
+        match text.as_bytes().first() {
+            Some(b'{' | b'[') if place.depth() >= MAX_DEPTH => self.report(place, TOO_DEEP),
+            Some(b'{') => {
+                let Some(Members(pairs)) = self.step(text) else {
+                    return Value::Null;
+                };
+                let mut members = Map::new();
+                for (name, raw) in pairs {
+                    let value = place.at(&name, |place| {
+                        if members.contains_key(&name) {
+                            self.report(place, DUPLICATE_NAME);
+                        }
+                        self.value(raw.get(), place)
+                    });
+                    members.insert(name, value);
+                }
+                Value::Object(members)
+            }
+            Some(b'[') => {
+                let Some(Elements(elements)) = self.step(text) else {
+                    return Value::Null;
+                };
+                let read = |(index, raw): (usize, &RawValue)| {
+                    place.at(&index.to_string(), |place| self.value(raw.get(), place))
+                };
+                Value::Array(elements.into_iter().enumerate().map(read).collect())
+            }
+            Some(b'-' | b'0'..=b'9') => match number::parse(text) {
+                Ok(number) => Value::Number(number),
+                Err(detail) => self.report(place, detail),
+            },
+            _ => self.step(text).unwrap_or(Value::Null),
+        }
+    }
+
+    fn step<'a, T: Deserialize<'a>>(&mut self, text: &'a str) -> Option<T> {
+        match serde_json::from_str(text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.syntax.get_or_insert_with(|| error.to_string());
+                None
+            }
+        }
+    }
+
+    fn report(&mut self, place: &Place, detail: &'static str) -> Value {
+        if self.violations.len() < MAX_VIOLATIONS {
+            self.violations.push(place.violation(detail));
+        }
+        Value::Null
+    }
+}
+
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+struct Elements<'a>(Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Members(pairs))
+            }
+        }
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
+impl<'de> Deserialize<'de> for Elements<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Items;
+        impl<'de> Visitor<'de> for Items {
+            type Value = Elements<'de>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an array")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(Elements(items))
+            }
+        }
+        deserializer.deserialize_seq(Items)
+    }
+}
+
+fn write_value(value: &Value, out: &mut String) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(true) => out.push_str("true"),
+        Value::Bool(false) => out.push_str("false"),
+        Value::Number(found) => number::write(found, out),
+        Value::String(text) => write_string(text, out),
+        Value::Array(elements) => {
+            out.push('[');
+            for (index, element) in elements.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_value(element, out);
+            }
+            out.push(']');
+        }
+        Value::Object(members) => write_object(members, out),
+    }
+}
+
+fn write_object(members: &Map<String, Value>, out: &mut String) {
+    // A Map is sorted, unless some other crate of the build turns on serde_json's preserve_order.
+    let mut sorted: Vec<_> = members.iter().collect();
+    sorted.sort_unstable_by_key(|(name, _)| *name);
+    out.push('{');
+    for (index, (name, member)) in sorted.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_string(name, out);
+        out.push(':');
+        write_value(member, out);
+    }
+    out.push('}');
+}
+
+/// Appends `text` as a JSON string; only what must be escaped is.
+pub fn write_string(text: &str, out: &mut String) {
+    use std::fmt::Write as _;
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\0'..='\u{1f}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            }
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn violations(text: &str) -> Vec<(String, &'static str)> {
+        match parse(text.as_bytes()) {
+            Err(NotPortable::Violations(found)) => found
+                .into_iter()
+                .map(|violation| (violation.pointer, violation.detail))
+                .collect(),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_object_has_one_spelling() {
+        let one =
+            r#" { "b" : [1.0, -0, 1e2], "a" : {"z":null, "é":"\u00e9\u000a\/"} , "B":true } "#;
+        let spelled = canonical(&parse(one.as_bytes()).unwrap());
+        assert_eq!(
+            spelled,
+            r#"{"B":true,"a":{"z":null,"é":"é\n/"},"b":[1,0,100]}"#
+        );
+        assert_eq!(canonical(&parse(spelled.as_bytes()).unwrap()), spelled);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        assert_eq!(violations("[]"), [(String::new(), NOT_AN_OBJECT)]);
+        assert_eq!(violations("7"), [(String::new(), NOT_AN_OBJECT)]);
+        assert_eq!(violations(r#"{"a":{"":1}}"#), [("/a/".into(), EMPTY_NAME)]);
+        assert_eq!(
+            violations(r#"{"a":1,"a":1}"#),
+            [("/a".into(), DUPLICATE_NAME)]
+        );
+        assert_eq!(
+            violations(r#"{"a":[{"x":1,"\u0078":2}]}"#),
+            [("/a/0/x".into(), DUPLICATE_NAME)]
+        );
+        assert_eq!(violations(r#"{"_x":1}"#), [("/_x".into(), RESERVED_NAME)]);
+        assert_eq!(
+            violations(r#"{"a/b":["\u0000"]}"#),
+            [("/a~1b/0".into(), NUL)]
+        );
+        assert_eq!(
+            violations(r#"{"a":1e400}"#),
+            [("/a".into(), number::OUT_OF_RANGE)]
+        );
+        assert_eq!(
+            violations(r#"{"a":0.30000000000000000001}"#),
+            [("/a".into(), number::NOT_KEPT)]
+        );
+        assert!(parse(br#"{"a":{"_x":1}}"#).is_ok());
+    }
+
+    #[test]
+    fn several_faults_are_reported_at_once_and_within_a_bound() {
+        let both = r#"{"a":1e400,"b":[9223372036854775808]}"#;
+        assert_eq!(violations(both).len(), 2);
+        let many = format!("{{\"a\":[{}1e400]}}", "1e400,".repeat(1000));
+        assert_eq!(violations(&many).len(), MAX_VIOLATIONS);
+    }
+
+    #[test]
+    fn the_document_is_depth_one_and_thirty_two_are_kept() {
+        let nested = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        assert!(parse(nested(32).as_bytes()).is_ok());
+        assert_eq!(violations(&nested(33)), [("/a".repeat(32), TOO_DEEP)]);
+        assert_eq!(violations(&nested(50_000)), [("/a".repeat(32), TOO_DEEP)]);
+        let value = serde_json::from_str(&nested(33)).unwrap();
+        assert_eq!(object(value).unwrap_err()[0].detail, TOO_DEEP);
+    }
+
+    #[test]
+    fn what_is_not_json_is_a_fault_of_syntax_first() {
+        for text in [
+            &b"{"[..],
+            b"",
+            b"{\"a\":1,}",
+            b"{\"a\":01}",
+            b"{\"a\":1e400",
+            b"{\"a\":\"\xff\"}",
+            b"{\"a\":\"\\ud800\"}",
+            b"{\"\\ud800\":1e400}",
+            b"{} {}",
+            b"\xef\xbb\xbf{}",
+        ] {
+            assert!(
+                matches!(parse(text), Err(NotPortable::Syntax(_))),
+                "{text:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What the domain asks of the outside world, as traits.
+//!
+//! A port's documentation is its contract: the conformance suites of `usher-testkit` hold every
+//! implementation to it, fakes included. To add one, implement the trait in a crate named
+//! `usher-<port>-<technology>`, call the suite's macro in its `tests/conformance.rs`, and let
+//! `apps/wiring` choose it.
+
+mod clock;
+mod error;
+mod key_store;
+mod profile_store;
+mod token_verifier;
+mod usage_store;
+
+pub use clock::Clock;
+pub use error::{StoreError, StoreErrorKind};
+pub use key_store::KeyStore;
+pub use profile_store::{Deleted, Expected, ProfileStore, Put, StoredProfile, Version};
+pub use token_verifier::{TokenError, TokenVerifier};
+pub use usage_store::{Receipt, Taken, UsageStore};

@@ -1,0 +1,197 @@
+//! A profile in its canonical, portable form.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    entity_tag::EntityTag,
+    json::{
+        Violation,
+        portable::{self, NotPortable},
+    },
+    user_id::UserId,
+};
+
+/// The member that names the user; it is the store's key and never part of the content.
+pub const USER_ID_MEMBER: &str = "userId";
+
+/// The largest profile that may be configured, in bytes of canonical JSON. `DynamoDB`'s own
+/// encoding of more could pass its 400 KB.
+pub const MAX_PROFILE_BYTES: usize = 256 * 1024;
+
+/// A user's profile: the canonical JSON of its attributes, without the user id, and its tag.
+///
+/// Whatever one store takes, every store takes, and gives back equal with the same tag. Clones
+/// share their text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    canonical: Arc<str>,
+    tag: EntityTag,
+}
+
+/// Why a body is not a profile.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProfileError {
+    /// Not JSON; with what the parser says, line and column included.
+    #[error("the body is not JSON: {0}")]
+    NotJson(String),
+    /// JSON that some store could not keep, or that speaks of another user.
+    #[error("the body is not a portable profile")]
+    NotPortable(Vec<Violation>),
+    /// More canonical JSON than is allowed.
+    #[error("the profile is larger than {max_bytes} bytes")]
+    TooLarge {
+        /// What is allowed, in bytes.
+        max_bytes: usize,
+    },
+}
+
+impl Profile {
+    /// Reads a body that a client sent for `user_id`. A `userId` member must name that user.
+    ///
+    /// # Errors
+    /// See [`ProfileError`]; syntax comes before portability, portability before size.
+    pub fn parse(body: &[u8], user_id: &UserId, max_bytes: usize) -> Result<Self, ProfileError> {
+        let mut members = portable::parse(body).map_err(|fault| match fault {
+            NotPortable::Syntax(said) => ProfileError::NotJson(said),
+            NotPortable::Violations(violations) => ProfileError::NotPortable(violations),
+        })?;
+        if let Some(named) = members.remove(USER_ID_MEMBER)
+            && named.as_str() != Some(user_id.as_str())
+        {
+            return Err(ProfileError::NotPortable(vec![Violation {
+                pointer: format!("/{USER_ID_MEMBER}"),
+                detail: "the member must equal the user id of the path",
+            }]));
+        }
+        let profile = Self::of(&members);
+        if profile.canonical.len() > max_bytes {
+            return Err(ProfileError::TooLarge { max_bytes });
+        }
+        Ok(profile)
+    }
+
+    /// Reads JSON text that a store holds, written by Usher or by anybody else.
+    ///
+    /// # Errors
+    /// What is wrong with it; a store reports that as a corrupt row.
+    pub fn from_stored_json(text: &[u8]) -> Result<Self, ProfileError> {
+        match portable::parse(text) {
+            Ok(members) => Ok(Self::of(&members)),
+            Err(NotPortable::Syntax(said)) => Err(ProfileError::NotJson(said)),
+            Err(NotPortable::Violations(found)) => Err(ProfileError::NotPortable(found)),
+        }
+    }
+
+    /// Makes a profile of attributes that a store holds in a form of its own.
+    ///
+    /// # Errors
+    /// [`ProfileError::NotPortable`] with every place that is wrong.
+    pub fn from_attributes(attributes: Map<String, Value>) -> Result<Self, ProfileError> {
+        portable::object(Value::Object(attributes))
+            .map(|members| Self::of(&members))
+            .map_err(ProfileError::NotPortable)
+    }
+
+    fn of(members: &Map<String, Value>) -> Self {
+        let canonical = portable::canonical(members);
+        let tag = EntityTag::of(&canonical);
+        Self {
+            canonical: canonical.into(),
+            tag,
+        }
+    }
+
+    /// The attributes as canonical JSON, without the user id.
+    #[must_use]
+    pub fn as_json(&self) -> &str {
+        &self.canonical
+    }
+
+    /// The attributes, without the user id.
+    #[must_use]
+    pub fn attributes(&self) -> Map<String, Value> {
+        // The text is this type's own canonical JSON: it always reads.
+        serde_json::from_str(&self.canonical).unwrap_or_default()
+    }
+
+    /// The strong entity tag of the content.
+    #[must_use]
+    pub fn tag(&self) -> &EntityTag {
+        &self.tag
+    }
+
+    /// The body of an answer: `{"userId":"…", …attributes}`.
+    #[must_use]
+    pub fn render(&self, user_id: &UserId) -> String {
+        let id = user_id.as_str();
+        let mut body = String::with_capacity(self.canonical.len() + id.len() + 16);
+        body.push_str("{\"userId\":");
+        portable::write_string(id, &mut body);
+        match self.canonical.strip_prefix('{') {
+            Some("}") | None => body.push('}'),
+            Some(members) => {
+                body.push(',');
+                body.push_str(members);
+            }
+        }
+        body
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> UserId {
+        UserId::parse("u\"1").unwrap()
+    }
+
+    fn parse(body: &str) -> Result<Profile, ProfileError> {
+        Profile::parse(body.as_bytes(), &id(), MAX_PROFILE_BYTES)
+    }
+
+    #[test]
+    fn the_user_id_is_answered_and_never_stored() {
+        let profile = parse(r#"{"z":1,"userId":"u\"1","a":2.0}"#).unwrap();
+        assert_eq!(profile.as_json(), r#"{"a":2,"z":1}"#);
+        assert_eq!(profile.render(&id()), r#"{"userId":"u\"1","a":2,"z":1}"#);
+        assert_eq!(parse("{}").unwrap().render(&id()), r#"{"userId":"u\"1"}"#);
+        assert_eq!(parse(r#"{"userId":"u\"1"}"#), parse("{}"));
+    }
+
+    #[test]
+    fn a_body_of_another_user_is_refused() {
+        for body in [
+            r#"{"userId":"u2"}"#,
+            r#"{"userId":null}"#,
+            r#"{"userId":1}"#,
+        ] {
+            let Err(ProfileError::NotPortable(violations)) = parse(body) else {
+                panic!("{body}")
+            };
+            assert_eq!(violations[0].pointer, "/userId");
+        }
+    }
+
+    #[test]
+    fn equal_content_has_an_equal_tag_and_other_content_another() {
+        let tag = |body| *parse(body).unwrap().tag();
+        assert_eq!(
+            tag(r#"{"a":1.0,"b":"\u00e9"}"#),
+            tag(r#"{ "b":"é", "a":1 }"#)
+        );
+        assert_ne!(tag(r#"{"a":1}"#), tag(r#"{"a":"1"}"#));
+    }
+
+    #[test]
+    fn size_is_that_of_the_canonical_form() {
+        let parse = |body: &str| Profile::parse(body.as_bytes(), &id(), 9);
+        assert!(parse("{ \"a\" : 1.000 , \"userId\":\"u\\\"1\" }").is_ok());
+        assert_eq!(
+            parse(r#"{"a":1234}"#),
+            Err(ProfileError::TooLarge { max_bytes: 9 })
+        );
+    }
+}
