@@ -142,7 +142,10 @@ mod tests {
 
     #[test]
     fn an_imported_hash_is_the_hash_of_the_key() {
-        let hex = format!("{:X}", Sha256::digest(KEY));
+        let mut hex = String::new();
+        for byte in Sha256::digest(KEY) {
+            let _ = std::fmt::Write::write_fmt(&mut hex, format_args!("{byte:02X}"));
+        }
         assert_eq!(
             ApiKeyHash::from_import(&format!("sha256:{hex}")),
             ApiKeyHash::of(KEY)
