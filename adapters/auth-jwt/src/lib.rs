@@ -1,1 +1,20 @@
-//! x
+//! Whose token is it? OIDC issuers, their key sets, and an issuer for development.
+//!
+//! `jsonwebtoken` does the cryptography (`DecodingKey` and `crypto::verify`) and nothing else: its
+//! own validation reads the system clock and lets a missing `aud` or `iss` pass. Header and claims
+//! are judged here, by pure functions of the text and the time.
+
+mod algorithm;
+mod claims;
+mod development;
+mod header;
+mod issuer;
+mod key_set;
+mod key_source;
+mod verifier;
+
+pub use algorithm::Algorithm;
+pub use development::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DevelopmentKey, TokenRequest};
+pub use issuer::{Issuer, IssuerError, IssuerSettings, KeysFrom};
+pub use key_set::{KeySet, KeySetError};
+pub use verifier::{JwtVerifier, MAX_TOKEN_BYTES};

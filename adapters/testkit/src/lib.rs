@@ -1,1 +1,17 @@
-//! x
+//! What Usher's tests are made of. For `dev-dependencies` only.
+//!
+//! * [`conformance`]: one suite for each port; a store's `tests/conformance.rs` is one macro call
+//!   a suite. It holds fakes and databases to the same cases under the same names.
+//! * [`containers`]: real databases through testcontainers, each engine started once for a whole
+//!   test run.
+//! * [`tokens`]: an issuer of test tokens, independent of the verifier under test.
+//! * [`clock`]: a clock that stands still until it is told otherwise.
+//! * [`lambda`]: a Lambda binary as a process under an emulated Runtime API.
+//! * [`process`]: the server binary as a process.
+
+pub mod clock;
+pub mod conformance;
+pub mod containers;
+pub mod lambda;
+pub mod process;
+pub mod tokens;

@@ -65,12 +65,12 @@ pub struct StoredProfile {
 
 /// Names a state of a stored row. Opaque: only the store that made it reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version(Box<str>);
+pub struct Version(std::sync::Arc<str>);
 
 impl Version {
     /// A version as a store spells it.
     #[must_use]
-    pub fn new(text: impl Into<Box<str>>) -> Self {
+    pub fn new(text: impl Into<std::sync::Arc<str>>) -> Self {
         Self(text.into())
     }
 

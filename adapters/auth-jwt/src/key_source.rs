@@ -1,0 +1,192 @@
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwapOption;
+use reqwest::{Client, Url, redirect::Policy};
+use tokio::sync::Mutex;
+use usher_domain::{
+    ports::{StoreError, StoreErrorKind},
+    time::Timestamp,
+};
+
+use crate::{
+    issuer::IssuerError,
+    key_set::{Key, KeySet, MAX_BYTES},
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// A set that is older is fetched again by the next request that needs a key of it.
+const FRESH: Duration = Duration::from_hours(1);
+/// A set that is older is not used any more.
+const USABLE: Duration = Duration::from_hours(24);
+/// The address is asked at most this often, whatever came of it.
+const COOL_DOWN: Duration = Duration::from_secs(10);
+
+/// Where an issuer's keys come from, and the ones that are known.
+#[derive(Debug)]
+pub(crate) struct KeySource {
+    current: ArcSwapOption<Known>,
+    remote: Option<Remote>,
+}
+
+#[derive(Debug)]
+struct Known {
+    set: KeySet,
+    /// `None`: for ever.
+    fetched: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Remote {
+    uri: Url,
+    client: Client,
+    /// One fetch at a time. Requests whose key is known never wait for it.
+    flight: Mutex<Flight>,
+}
+
+#[derive(Debug, Default)]
+struct Flight {
+    last: Option<Timestamp>,
+    failure: Option<String>,
+}
+
+/// Why there is no key.
+#[derive(Debug)]
+pub(crate) enum NoKey {
+    /// The issuer has no such key.
+    Unknown,
+    /// The issuer could not be asked.
+    Unavailable(StoreError),
+}
+
+impl KeySource {
+    pub(crate) fn fixed(set: KeySet) -> Self {
+        let known = Known { set, fetched: None };
+        Self {
+            current: ArcSwapOption::from_pointee(known),
+            remote: None,
+        }
+    }
+
+    pub(crate) fn remote(uri: &str) -> Result<Self, IssuerError> {
+        let uri: Url = uri.parse().map_err(|_| IssuerError::InsecureUri)?;
+        let secure = uri.scheme() == "https" || (uri.scheme() == "http" && is_loopback(&uri));
+        if !secure {
+            return Err(IssuerError::InsecureUri);
+        }
+        let client = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .redirect(Policy::none())
+            .user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(IssuerError::Client)?;
+        let remote = Remote {
+            uri,
+            client,
+            flight: Mutex::default(),
+        };
+        Ok(Self {
+            current: ArcSwapOption::empty(),
+            remote: Some(remote),
+        })
+    }
+
+    /// Whether `key` is still what the issuer signs with under `kid`.
+    pub(crate) fn still_has(&self, kid: &str, key: &Arc<Key>) -> bool {
+        let current = self.current.load();
+        let found = current.as_ref().and_then(|known| known.set.get(kid));
+        found.is_some_and(|found| Arc::ptr_eq(found, key))
+    }
+
+    /// The key `kid`, fetched if it has to be.
+    pub(crate) async fn key(&self, kid: &str, now: Timestamp) -> Result<Arc<Key>, NoKey> {
+        if let Some(key) = self.known(kid, now, FRESH) {
+            return Ok(key);
+        }
+        let Some(remote) = &self.remote else {
+            return Err(NoKey::Unknown);
+        };
+        let old = self.known(kid, now, USABLE);
+        let mut flight = match (&old, remote.flight.try_lock()) {
+            (_, Ok(flight)) => flight,
+            // Somebody is fetching, and the old key will do meanwhile.
+            (Some(old), Err(_)) => return Ok(Arc::clone(old)),
+            (None, Err(_)) => remote.flight.lock().await,
+        };
+        // Whoever waited may find that the fetch it waited for was the one it needed.
+        if let Some(key) = self.known(kid, now, FRESH) {
+            return Ok(key);
+        }
+        if flight.last.is_none_or(|last| now.since(last) >= COOL_DOWN) {
+            flight.last = Some(now);
+            match remote.fetch().await {
+                Ok(set) => {
+                    flight.failure = None;
+                    self.current.store(Some(Arc::new(Known {
+                        set,
+                        fetched: Some(now),
+                    })));
+                }
+                Err(failure) => {
+                    tracing::warn!(uri = %remote.uri, failure, "the key set could not be fetched");
+                    flight.failure = Some(failure);
+                }
+            }
+        }
+        match (self.known(kid, now, USABLE), &flight.failure) {
+            (Some(key), _) => Ok(key),
+            (None, None) => Err(NoKey::Unknown),
+            (None, Some(failure)) => Err(NoKey::Unavailable(StoreError::new(
+                StoreErrorKind::Unavailable,
+                format!("key set {}: {failure}", remote.uri),
+            ))),
+        }
+    }
+
+    fn known(&self, kid: &str, now: Timestamp, at_most: Duration) -> Option<Arc<Key>> {
+        let current = self.current.load();
+        let known = current.as_ref()?;
+        let young = known
+            .fetched
+            .is_none_or(|fetched| now.since(fetched) < at_most);
+        if young {
+            known.set.get(kid).cloned()
+        } else {
+            None
+        }
+    }
+}
+
+impl Remote {
+    async fn fetch(&self) -> Result<KeySet, String> {
+        // Without the address: it is in the message already.
+        let failed = |error: reqwest::Error| error.without_url().to_string();
+        let mut response = self
+            .client
+            .get(self.uri.clone())
+            .send()
+            .await
+            .map_err(failed)?;
+        if response.status() != reqwest::StatusCode::OK {
+            return Err(format!("it answered {}", response.status()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_BYTES {
+                return Err(format!("it is larger than {MAX_BYTES} bytes"));
+            }
+        }
+        KeySet::parse(&body).map_err(|error| error.to_string())
+    }
+}
+
+fn is_loopback(uri: &Url) -> bool {
+    let host = uri.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse()
+            .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+}

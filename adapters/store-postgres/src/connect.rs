@@ -1,0 +1,115 @@
+use std::{fmt, str::FromStr as _, time::Duration};
+
+use sqlx::{
+    ConnectOptions as _, PgPool, SqlStr,
+    migrate::{Migration, MigrationType, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use usher_domain::ports::{StoreError, StoreErrorKind};
+
+use crate::error::{migration_error, store_error};
+
+const MIGRATIONS: [(i64, &str, &str); 1] = [(
+    1,
+    "profiles",
+    include_str!("../../../migrations/postgres/0001_profiles.sql"),
+)];
+
+const CONNECTIONS: u32 = 16;
+
+/// Where the database is and how to use it.
+#[derive(Clone)]
+pub struct PgSettings {
+    /// `postgres://user:password@host:port/database?…`, as libpq reads it. A secret.
+    pub url: String,
+    /// Bring the schema up to date at start. Otherwise an older schema stops the start.
+    pub migrate: bool,
+    /// How long one call may take, the wait for a connection included.
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for PgSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgSettings")
+            .field("migrate", &self.migrate)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A pool of connections to a database whose schema is as this program knows it.
+#[derive(Debug, Clone)]
+pub struct Pg {
+    pub(crate) pool: PgPool,
+}
+
+impl Pg {
+    /// Connects and looks at the schema.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or its schema is older (without `migrate`) or newer
+    /// than this program's.
+    pub async fn open(settings: &PgSettings) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(&settings.url)
+            // The driver's own message may repeat the URL, password and all.
+            .map_err(|_| {
+                StoreError::new(StoreErrorKind::Internal, "Postgres: the URL cannot be read")
+            })?
+            .application_name("usher")
+            // The driver logs slow statements with their text; our own logs say what is needed.
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(settings.timeout)
+            .connect_with(options)
+            .await
+            .map_err(|error| store_error("connect", error))?;
+        check_schema(&pool, settings.migrate).await?;
+        Ok(Self { pool })
+    }
+
+    /// Waits for what is running and closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+async fn check_schema(pool: &PgPool, migrate: bool) -> Result<(), StoreError> {
+    let migrator = Migrator::with_migrations(
+        MIGRATIONS
+            .iter()
+            .map(|(version, description, sql)| {
+                Migration::new(
+                    *version,
+                    (*description).into(),
+                    MigrationType::Simple,
+                    SqlStr::from_static(sql),
+                    false,
+                )
+            })
+            .collect(),
+    );
+    if migrate {
+        return migrator.run(pool).await.map_err(migration_error);
+    }
+    let applied: Result<i64, _> =
+        sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+            .fetch_one(pool)
+            .await;
+    let applied = match applied {
+        Ok(version) => version,
+        // 42P01, undefined_table: a database that has never been migrated.
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => 0,
+        Err(error) => return Err(store_error("read the schema's version", error)),
+    };
+    let newest = MIGRATIONS.len() as u64;
+    match u64::try_from(applied).unwrap_or(0) {
+        found if found == newest => Ok(()),
+        found => Err(StoreError::new(
+            StoreErrorKind::Internal,
+            format!(
+                "the database's schema is version {found} and this program's is {newest}: run \
+                 `usher migrate`, or set store.migrate = true, or use the program that made it"
+            ),
+        )),
+    }
+}

@@ -1,0 +1,110 @@
+use std::{path::PathBuf, time::Duration};
+
+use sqlx::{
+    Pool, SqlStr, SqlitePool,
+    migrate::{Migration, MigrationType, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use usher_domain::ports::StoreError;
+
+use crate::error::{migration_error, store_error};
+
+const MIGRATIONS: [(i64, &str, &str); 1] = [(
+    1,
+    "profiles",
+    include_str!("../../../migrations/sqlite/0001_profiles.sql"),
+)];
+
+const READERS: u32 = 4;
+
+/// Where the file is and how to use it.
+#[derive(Debug, Clone)]
+pub struct SqliteSettings {
+    /// The database file; created if it is not there.
+    pub path: PathBuf,
+    /// Bring the schema up to date at start. Otherwise an older schema stops the start.
+    pub migrate: bool,
+    /// How long one call may wait for a connection or a lock.
+    pub timeout: Duration,
+}
+
+/// An open database, its schema as this program knows it.
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    pub(crate) readers: SqlitePool,
+    pub(crate) writer: SqlitePool,
+}
+
+impl Sqlite {
+    /// Opens the file and looks at its schema.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or its schema is older (without `migrate`) or newer than
+    /// this program's.
+    pub async fn open(settings: &SqliteSettings) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(&settings.path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(settings.timeout)
+            .foreign_keys(true);
+        let pool = |connections: u32| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(settings.timeout)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                // A connection to a file does not go away: asking it before every use is waste.
+                .test_before_acquire(false)
+                .connect_with(options.clone())
+        };
+        let opening = |error| store_error("open the SQLite file", error);
+        let writer = pool(1).await.map_err(opening)?;
+        check_schema(&writer, settings.migrate).await?;
+        let readers = pool(READERS).await.map_err(opening)?;
+        Ok(Self { readers, writer })
+    }
+
+    /// Waits for what is running and closes the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+async fn check_schema(writer: &Pool<sqlx::Sqlite>, migrate: bool) -> Result<(), StoreError> {
+    let migrator = Migrator::with_migrations(
+        MIGRATIONS
+            .iter()
+            .map(|(version, description, sql)| {
+                Migration::new(
+                    *version,
+                    (*description).into(),
+                    MigrationType::Simple,
+                    SqlStr::from_static(sql),
+                    false,
+                )
+            })
+            .collect(),
+    );
+    if migrate {
+        return migrator.run(writer).await.map_err(migration_error);
+    }
+    let applied: Result<i64, _> =
+        sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+            .fetch_one(writer)
+            .await;
+    let newest = MIGRATIONS.len() as u64;
+    // A database without the table has never been migrated.
+    match u64::try_from(applied.unwrap_or(0)).unwrap_or(0) {
+        found if found == newest => Ok(()),
+        found => Err(StoreError::new(
+            usher_domain::ports::StoreErrorKind::Internal,
+            format!(
+                "the database's schema is version {found} and this program's is {newest}: run \
+                 `usher migrate`, or set store.migrate = true, or use the program that made it"
+            ),
+        )),
+    }
+}

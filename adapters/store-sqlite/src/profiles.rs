@@ -1,0 +1,169 @@
+use async_trait::async_trait;
+use usher_domain::{
+    ports::{
+        Deleted, Expected, ProfileStore, Put, StoreError, StoreErrorKind, StoredProfile, Version,
+    },
+    profile::Profile,
+    user_id::UserId,
+};
+
+use crate::{connect::Sqlite, error::store_error};
+
+/// Profiles in the table `profiles`, as canonical JSON text.
+#[derive(Debug, Clone)]
+pub struct SqliteProfileStore {
+    database: Sqlite,
+}
+
+impl SqliteProfileStore {
+    /// Profiles in an open database.
+    #[must_use]
+    pub fn new(database: Sqlite) -> Self {
+        Self { database }
+    }
+
+    async fn exists(&self, id: &UserId) -> Result<bool, StoreError> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM profiles WHERE user_id = ?)")
+            .bind(id.as_str())
+            .fetch_one(&self.database.writer)
+            .await
+            .map_err(|error| store_error("look for a profile", error))
+    }
+}
+
+#[async_trait]
+impl ProfileStore for SqliteProfileStore {
+    async fn get(&self, id: &UserId) -> Result<Option<StoredProfile>, StoreError> {
+        let row: Option<(i64, i64, String)> =
+            sqlx::query_as("SELECT id, revision, body FROM profiles WHERE user_id = ?")
+                .bind(id.as_str())
+                .fetch_optional(&self.database.readers)
+                .await
+                .map_err(|error| store_error("read a profile", error))?;
+        let Some((number, revision, body)) = row else {
+            return Ok(None);
+        };
+        let profile = Profile::from_stored_json(body.as_bytes()).map_err(|error| {
+            let place = format!("SQLite: table profiles, column body, row id {number}");
+            StoreError::new(StoreErrorKind::Corrupt, place).caused_by(error)
+        })?;
+        Ok(Some(StoredProfile {
+            profile,
+            version: version(number, revision),
+        }))
+    }
+
+    async fn put(
+        &self,
+        id: &UserId,
+        profile: &Profile,
+        expected: &Expected,
+    ) -> Result<Put, StoreError> {
+        let writer = &self.database.writer;
+        let failed = |error| store_error("write a profile", error);
+        match expected {
+            Expected::Anything => {
+                let revision: i64 = sqlx::query_scalar(
+                    "INSERT INTO profiles (user_id, body) VALUES (?, ?) \
+                     ON CONFLICT (user_id) DO UPDATE \
+                     SET body = excluded.body, revision = revision + 1 \
+                     RETURNING revision",
+                )
+                .bind(id.as_str())
+                .bind(profile.as_json())
+                .fetch_one(writer)
+                .await
+                .map_err(failed)?;
+                Ok(if revision == 1 {
+                    Put::Created
+                } else {
+                    Put::Replaced
+                })
+            }
+            Expected::Absent => {
+                let done = sqlx::query(
+                    "INSERT INTO profiles (user_id, body) VALUES (?, ?) \
+                     ON CONFLICT (user_id) DO NOTHING",
+                )
+                .bind(id.as_str())
+                .bind(profile.as_json())
+                .execute(writer)
+                .await
+                .map_err(failed)?;
+                Ok(if done.rows_affected() == 1 {
+                    Put::Created
+                } else {
+                    Put::Conflict
+                })
+            }
+            Expected::Version(version) => {
+                let Some((number, revision)) = parts(version) else {
+                    return Ok(Put::Conflict);
+                };
+                let done = sqlx::query(
+                    "UPDATE profiles SET body = ?, revision = revision + 1 \
+                     WHERE user_id = ? AND id = ? AND revision = ?",
+                )
+                .bind(profile.as_json())
+                .bind(id.as_str())
+                .bind(number)
+                .bind(revision)
+                .execute(writer)
+                .await
+                .map_err(failed)?;
+                Ok(if done.rows_affected() == 1 {
+                    Put::Replaced
+                } else {
+                    Put::Conflict
+                })
+            }
+        }
+    }
+
+    async fn delete(&self, id: &UserId, expected: &Expected) -> Result<Deleted, StoreError> {
+        let statement = match expected {
+            Expected::Absent => None,
+            Expected::Anything => {
+                Some(sqlx::query("DELETE FROM profiles WHERE user_id = ?").bind(id.as_str()))
+            }
+            Expected::Version(version) => parts(version).map(|(number, revision)| {
+                sqlx::query("DELETE FROM profiles WHERE user_id = ? AND id = ? AND revision = ?")
+                    .bind(id.as_str())
+                    .bind(number)
+                    .bind(revision)
+            }),
+        };
+        if let Some(statement) = statement {
+            let done = statement
+                .execute(&self.database.writer)
+                .await
+                .map_err(|error| store_error("delete a profile", error))?;
+            if done.rows_affected() == 1 {
+                return Ok(Deleted::Deleted);
+            }
+        }
+        // A version is never given out twice: whatever is there now is not what was expected.
+        Ok(if self.exists(id).await? {
+            Deleted::Conflict
+        } else {
+            Deleted::Absent
+        })
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1")
+            .execute(&self.database.readers)
+            .await
+            .map(drop)
+            .map_err(|error| store_error("answer", error))
+    }
+}
+
+fn version(number: i64, revision: i64) -> Version {
+    Version::new(format!("{number}.{revision}"))
+}
+
+fn parts(version: &Version) -> Option<(i64, i64)> {
+    let (number, revision) = version.as_str().split_once('.')?;
+    Some((number.parse().ok()?, revision.parse().ok()?))
+}

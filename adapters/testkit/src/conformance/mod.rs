@@ -1,0 +1,46 @@
+//! What every implementation of a port must do, as one suite for each port.
+//!
+//! A store's `tests/conformance.rs` calls the suite's macro with an async function that makes an
+//! isolated, empty store and whatever has to stay alive as long as it:
+//!
+//! ```ignore
+//! usher_testkit::profile_store_conformance!(fresh);
+//! ```
+//!
+//! Each case becomes a test of its own, under the same name for every store. There are no
+//! exceptions and no skips.
+
+pub mod profile_store;
+pub mod usage_store;
+pub mod values;
+
+/// Defines the cases of a suite and the macro that makes tests of them, so that no case can be
+/// written and then forgotten.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! suite {
+    (
+        ($d:tt) $macro_name:ident for $port:ident in $module:ident;
+        $($(#[doc = $doc:literal])* async fn $name:ident($store:ident) $body:block)*
+    ) => {
+        $(
+            $(#[doc = $doc])*
+            pub async fn $name($store: std::sync::Arc<dyn usher_domain::ports::$port>) $body
+        )*
+
+        /// Makes a test of every case. The argument is an async function that returns an empty
+        /// store and a guard.
+        #[macro_export]
+        macro_rules! $macro_name {
+            ($d fresh:path) => {
+                $(
+                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    async fn $name() {
+                        let (store, _guard) = $d fresh().await;
+                        $crate::conformance::$module::$name(store).await;
+                    }
+                )*
+            };
+        }
+    };
+}
