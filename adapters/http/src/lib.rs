@@ -1,1 +1,24 @@
-//! x
+//! Usher over HTTP: one axum Router and one layer stack, the same for every entrypoint.
+//!
+//! * [`router`] makes the Router; [`Stack`] puts the layers around it, in the one place where their
+//!   order is written down;
+//! * [`problem`] is the error table: the only place that knows status codes for failures.
+
+mod access_log;
+mod client;
+mod credentials;
+mod handlers;
+pub mod problem;
+mod rate_limit;
+mod report;
+mod request_id;
+mod router;
+mod stack;
+mod state;
+
+pub use access_log::{AccessLog, Discard};
+pub use client::ClientAddress;
+pub use request_id::{RequestId, RequestIds};
+pub use router::router;
+pub use stack::{Limits, Stack};
+pub use state::{App, Settings};

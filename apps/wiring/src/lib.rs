@@ -1,1 +1,16 @@
-//! x
+//! The composition root: configuration to adapters to services to Router.
+//!
+//! The entrypoints are shells around this crate: [`config`] reads what the deployment wants,
+//! [`Deployment::open`] makes it, and its [`Stack`](usher_http::Stack) serves requests.
+
+mod clock;
+pub mod config;
+mod deadline;
+mod deployment;
+mod keys_file;
+mod log;
+
+pub use clock::SystemClock;
+pub use deployment::{Deployment, OpenError, Role, migrate};
+pub use keys_file::{KeysProblem, parse_keys};
+pub use log::{AccessLogLines, init_logging};

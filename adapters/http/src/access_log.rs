@@ -1,0 +1,181 @@
+//! One line a request, under the names of API Gateway's `$context` variables.
+
+use std::{fmt::Write as _, sync::Arc, time::Duration};
+
+use axum::http::{HeaderMap, Method, Uri, Version, header};
+use usher_domain::{json::portable::write_string, time::Timestamp};
+
+use crate::{client::ClientAddress, report::Report, request_id::RequestId};
+
+/// Where access-log lines go.
+pub trait AccessLog: Send + Sync + 'static {
+    /// Takes one line, without its line break.
+    fn write(&self, line: &str);
+}
+
+/// Takes lines and forgets them.
+#[derive(Debug, Clone, Copy)]
+pub struct Discard;
+
+impl AccessLog for Discard {
+    fn write(&self, _line: &str) {}
+}
+
+/// What a line needs of a request, which is gone when the answer is there.
+pub(crate) struct Seen {
+    pub(crate) id: RequestId,
+    pub(crate) at: Timestamp,
+    method: Method,
+    uri: Uri,
+    version: Version,
+    user_agent: Option<header::HeaderValue>,
+    address: Option<ClientAddress>,
+}
+
+impl Seen {
+    pub(crate) fn of<B>(id: RequestId, at: Timestamp, request: &axum::http::Request<B>) -> Self {
+        Self {
+            id,
+            at,
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
+            user_agent: user_agent(request.headers()),
+            address: request.extensions().get().copied(),
+        }
+    }
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<header::HeaderValue> {
+    headers.get(header::USER_AGENT).cloned()
+}
+
+/// Writes the line of one request.
+pub(crate) fn record(
+    log: &Arc<dyn AccessLog>,
+    seen: &Seen,
+    report: &Report,
+    status: u16,
+    length: Option<u64>,
+    latency: Duration,
+) {
+    let mut line = Line(String::with_capacity(640));
+    line.text("requestId", &seen.id.to_string());
+    line.text("requestTime", &clf(seen.at));
+    line.number("requestTimeEpoch", seen.at.as_millis());
+    line.text("httpMethod", seen.method.as_str());
+    if let Some(resource) = report.resource {
+        line.text("resourcePath", resource);
+    }
+    // The path alone: a query string may carry what nobody should write down.
+    line.text("path", seen.uri.path());
+    line.text("protocol", protocol(seen.version));
+    line.number("status", i64::from(status));
+    if let Some(length) = length {
+        line.number("responseLength", i64::try_from(length).unwrap_or(i64::MAX));
+    }
+    line.millis("responseLatency", latency);
+    if let Some(store_time) = report.store_time {
+        line.millis("integrationLatency", store_time);
+    }
+    if let Some(ClientAddress(address)) = seen.address {
+        line.text("identity.sourceIp", &address.to_string());
+    }
+    if let Some(agent) = &seen.user_agent {
+        line.text(
+            "identity.userAgent",
+            &String::from_utf8_lossy(agent.as_bytes()),
+        );
+    }
+    if let Some(id) = &report.trail.api_key_id {
+        line.text("identity.apiKeyId", id.as_str());
+    }
+    if let Some(principal) = &report.trail.principal {
+        line.text("authorizer.claims.sub", &principal.id);
+    }
+    if let Some(plan) = &report.trail.plan_id {
+        line.text("usagePlanId", plan.as_str());
+    }
+    if let Some(error) = report.error {
+        line.text("error.code", error.as_str());
+        line.text("error.message", error.message());
+    }
+    log.write(&line.finish());
+}
+
+struct Line(String);
+
+impl Line {
+    fn name(&mut self, name: &str) {
+        self.0
+            .push_str(if self.0.is_empty() { "{\"" } else { ",\"" });
+        self.0.push_str(name);
+        self.0.push_str("\":");
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        self.name(name);
+        write_string(value, &mut self.0);
+    }
+
+    fn number(&mut self, name: &str, value: i64) {
+        self.name(name);
+        let _ = write!(self.0, "{value}");
+    }
+
+    /// Milliseconds with three decimals.
+    fn millis(&mut self, name: &str, value: Duration) {
+        self.name(name);
+        let micros = value.as_micros();
+        let _ = write!(self.0, "{}.{:03}", micros / 1_000, micros % 1_000);
+    }
+
+    fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+const fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "HTTP/2.0",
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    }
+}
+
+/// The common log format's time: `22/Nov/2026:09:50:25 +0000`.
+fn clf(at: Timestamp) -> String {
+    let Ok(instant) = jiff::Timestamp::from_second(at.as_seconds()) else {
+        return String::new();
+    };
+    let time = jiff::tz::Offset::UTC.to_datetime(instant);
+    let month = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let month = usize::try_from(time.month() - 1)
+        .ok()
+        .and_then(|index| month.get(index));
+    format!(
+        "{:02}/{}/{:04}:{:02}:{:02}:{:02} +0000",
+        time.day(),
+        month.unwrap_or(&"-"),
+        time.year(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_that_of_the_common_log_format() {
+        assert_eq!(
+            clf(Timestamp::from_seconds(1_795_341_025)),
+            "22/Nov/2026:09:50:25 +0000"
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! From the domain's failures to problems: one exhaustive match for each.
+
+use std::error::Error;
+
+use axum::http::{HeaderValue, header};
+use usher_domain::{
+    access::DenyReason,
+    ports::{StoreError, StoreErrorKind, TokenError},
+    profile::ProfileError,
+    service::{ProfileFailure, Refusal},
+    usage::account::{LimitKind, Refused},
+    user_id::UserId,
+};
+
+use crate::{
+    problem::{ErrorCode, Problem},
+    rate_limit::whole_seconds,
+    request_id::RequestId,
+};
+
+pub(crate) fn of_refusal(refusal: Refusal, id: RequestId) -> Problem {
+    match refusal {
+        Refusal::MissingToken => Problem::new(ErrorCode::MissingToken).header(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"usher\""),
+        ),
+        Refusal::Token(TokenError::Invalid(why)) => invalid_token(ErrorCode::InvalidToken, why),
+        Refusal::Token(TokenError::Expired) => {
+            invalid_token(ErrorCode::TokenExpired, "the token has expired")
+        }
+        Refusal::Token(TokenError::KeySetUnavailable(error)) => of_store(&error, id),
+        Refusal::InvalidApiKey => Problem::new(ErrorCode::InvalidApiKey),
+        Refusal::Limited(refused) => of_limit(&refused),
+        Refusal::Store(error) => of_store(&error, id),
+    }
+}
+
+/// 401 with the reason that RFC 6750 has room for. The reasons are our own sentences: they repeat
+/// nothing of the token.
+pub(crate) fn invalid_token(code: ErrorCode, why: &'static str) -> Problem {
+    let challenge =
+        format!("Bearer realm=\"usher\", error=\"invalid_token\", error_description=\"{why}\"");
+    let problem = Problem::new(code).detail(why);
+    match HeaderValue::try_from(challenge) {
+        Ok(challenge) => problem.header(header::WWW_AUTHENTICATE, challenge),
+        Err(_) => problem,
+    }
+}
+
+fn of_limit(refused: &Refused) -> Problem {
+    let problem = Problem::new(match refused.by {
+        LimitKind::Throttle => ErrorCode::Throttled,
+        LimitKind::Quota => ErrorCode::QuotaExceeded,
+    });
+    match refused.wait {
+        Some(wait) => problem.header(header::RETRY_AFTER, whole_seconds(wait).into()),
+        None => problem,
+    }
+}
+
+pub(crate) fn of_denial(reason: DenyReason) -> Problem {
+    match reason {
+        DenyReason::NotYourProfile => {
+            Problem::new(ErrorCode::NotYourProfile).detail("You can only access your own profile.")
+        }
+        DenyReason::InsufficientScope { required } => {
+            // The order of a set is that of its names; scopes are written with spaces between.
+            let scopes: Vec<&str> = required.iter().map(AsRef::as_ref).collect();
+            let challenge = format!(
+                "Bearer realm=\"usher\", error=\"insufficient_scope\", scope=\"{}\"",
+                scopes.join(" ")
+            );
+            let problem = Problem::new(ErrorCode::InsufficientScope);
+            match HeaderValue::try_from(challenge) {
+                Ok(challenge) => problem.header(header::WWW_AUTHENTICATE, challenge),
+                Err(_) => problem,
+            }
+        }
+    }
+}
+
+pub(crate) fn of_body(error: ProfileError) -> Problem {
+    match error {
+        ProfileError::NotJson(said) => {
+            Problem::new(ErrorCode::InvalidJson).detail(format!("The body is not JSON: {said}."))
+        }
+        ProfileError::NotPortable(violations) => Problem::new(ErrorCode::NotPortable)
+            .detail("The body cannot be kept as it is; errors names the places.")
+            .violations(violations),
+        ProfileError::TooLarge { max_bytes } => too_large(max_bytes),
+    }
+}
+
+pub(crate) fn too_large(max_bytes: usize) -> Problem {
+    Problem::new(ErrorCode::TooLarge)
+        .detail(format!("A profile has at most {max_bytes} bytes of JSON."))
+}
+
+pub(crate) fn of_profile(failure: ProfileFailure, user_id: &UserId, id: RequestId) -> Problem {
+    match failure {
+        ProfileFailure::NotFound => Problem::new(ErrorCode::ProfileNotFound)
+            .detail(format!("User profile not found for {user_id}")),
+        ProfileFailure::PreconditionFailed => Problem::new(ErrorCode::PreconditionFailed),
+        ProfileFailure::Conflict => Problem::new(ErrorCode::WriteConflict),
+        ProfileFailure::Store(error) => of_store(&error, id),
+    }
+}
+
+/// The one place where a store's error is logged. Its text never reaches the client.
+fn of_store(error: &StoreError, id: RequestId) -> Problem {
+    let (kind, said) = (error.kind(), chain(error));
+    match kind {
+        StoreErrorKind::Unavailable | StoreErrorKind::Overloaded => {
+            tracing::warn!(requestId = %id, ?kind, error = said, "a store did not serve");
+            unavailable(ErrorCode::Unavailable)
+        }
+        StoreErrorKind::Corrupt | StoreErrorKind::Internal => {
+            tracing::error!(requestId = %id, ?kind, error = said, "a store failed");
+            Problem::new(ErrorCode::Internal)
+        }
+    }
+}
+
+pub(crate) fn unavailable(code: ErrorCode) -> Problem {
+    Problem::new(code).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+}
+
+pub(crate) fn method_not_allowed(allowed: HeaderValue) -> Problem {
+    Problem::new(ErrorCode::MethodNotAllowed).header(header::ALLOW, allowed)
+}
+
+/// An error and everything that caused it, on one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said.push_str(": ");
+        said.push_str(&error.to_string());
+        cause = error.source();
+    }
+    said
+}

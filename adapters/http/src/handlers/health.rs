@@ -1,0 +1,96 @@
+use std::time::Duration;
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::State,
+    http::{HeaderValue, Method, header},
+    response::Response,
+};
+
+use super::failure;
+use crate::{
+    problem::{ErrorCode, Problem},
+    report::Report,
+    request_id::RequestId,
+    state::App,
+};
+
+pub(crate) const LIVE: &str = "/healthz";
+pub(crate) const READY: &str = "/readyz";
+
+/// The store is asked at most this often, however often we are.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// A store that takes longer is not ready.
+const DEADLINE: Duration = Duration::from_secs(1);
+const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD");
+
+/// The process answers.
+pub(crate) async fn live(method: Method, Extension(id): Extension<RequestId>) -> Response {
+    if is_read(&method) {
+        Report::of(LIVE).attach(ok())
+    } else {
+        refuse(LIVE, failure::method_not_allowed(ALLOWED), id)
+    }
+}
+
+/// The process answers and its store does.
+pub(crate) async fn ready(
+    State(app): State<App>,
+    method: Method,
+    Extension(id): Extension<RequestId>,
+) -> Response {
+    if !is_read(&method) {
+        return refuse(READY, failure::method_not_allowed(ALLOWED), id);
+    }
+    if store_answers(&app).await {
+        Report::of(READY).attach(ok())
+    } else {
+        refuse(READY, failure::unavailable(ErrorCode::Unavailable), id)
+    }
+}
+
+async fn store_answers(app: &App) -> bool {
+    // Whoever comes while the store is being asked waits for that answer.
+    let mut readiness = app.0.readiness.lock().await;
+    let now = app.0.clock.now();
+    if let Some((asked, answer)) = *readiness
+        && now >= asked
+        && now.since(asked) < ASK_EVERY
+    {
+        return answer;
+    }
+    let answer = match tokio::time::timeout(DEADLINE, app.0.profiles.ping()).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(error = failure::chain(&error), "the store is not ready");
+            false
+        }
+        Err(_) => false,
+    };
+    *readiness = Some((now, answer));
+    answer
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn refuse(resource: &'static str, problem: Problem, id: RequestId) -> Response {
+    let report = Report {
+        error: Some(problem.code()),
+        ..Report::of(resource)
+    };
+    report.attach(problem.into_response(id))
+}
+
+fn ok() -> Response {
+    let mut response = Response::new(Body::from("{\"status\":\"ok\"}"));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,100 @@
+//! `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and `Retry-After`.
+
+use std::{fmt::Write as _, time::Duration};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use usher_domain::usage::account::{Level, Levels};
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// Tells the caller what applies and what is left. Nothing when nothing applies.
+pub(crate) fn announce(levels: &Levels, headers: &mut HeaderMap) {
+    let (mut policy, mut limit) = (String::with_capacity(64), String::with_capacity(64));
+    for (name, level) in [("throttle", &levels.throttle), ("quota", &levels.quota)] {
+        let Some(Level {
+            capacity,
+            window,
+            remaining,
+            reset,
+        }) = level
+        else {
+            continue;
+        };
+        let separator = if policy.is_empty() { "" } else { ", " };
+        let (window, reset) = (whole_seconds(*window).max(1), whole_seconds(*reset));
+        // Writing to a String cannot fail.
+        let _ = write!(policy, "{separator}\"{name}\";q={capacity};w={window}");
+        let _ = write!(limit, "{separator}\"{name}\";r={remaining};t={reset}");
+    }
+    for (name, text) in [(POLICY, policy), (LIMIT, limit)] {
+        if !text.is_empty()
+            && let Ok(value) = HeaderValue::try_from(text)
+        {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Whole seconds, rounded up: a caller that waits so long has waited long enough. Waits are exact
+/// to the millisecond, so that what is over by less does not cost a second.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_nanos()
+        .div_ceil(1_000_000_000)
+        .try_into()
+        .unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_rounded_up() {
+        for (wait, seconds) in [
+            (0, 0),
+            (1, 1),
+            (999_999_999, 1),
+            (1_000_000_000, 1),
+            (1_000_000_001, 2),
+        ] {
+            assert_eq!(whole_seconds(Duration::from_nanos(wait)), seconds);
+        }
+    }
+
+    #[test]
+    fn the_fields_have_the_drafts_form() {
+        let level = |capacity, window, remaining, reset| {
+            Some(Level {
+                capacity,
+                window: Duration::from_secs(window),
+                remaining,
+                reset: Duration::from_millis(reset),
+            })
+        };
+        let mut headers = HeaderMap::new();
+        let levels = Levels {
+            throttle: level(100, 2, 7, 20),
+            quota: level(10_000, 86_400, 9, 3_000),
+        };
+        announce(&levels, &mut headers);
+        assert_eq!(
+            headers[POLICY],
+            "\"throttle\";q=100;w=2, \"quota\";q=10000;w=86400"
+        );
+        assert_eq!(headers[LIMIT], "\"throttle\";r=7;t=1, \"quota\";r=9;t=3");
+    }
+
+    #[test]
+    fn no_limit_no_field() {
+        let mut headers = HeaderMap::new();
+        announce(
+            &Levels {
+                throttle: None,
+                quota: None,
+            },
+            &mut headers,
+        );
+        assert!(headers.is_empty());
+    }
+}

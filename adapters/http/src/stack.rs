@@ -1,0 +1,199 @@
+//! The layers around the Router, in the one place where their order is written down.
+//!
+//! From the outside in:
+//!
+//! 1. request id and start time: everything after can name the request;
+//! 2. access log: sees every answer, those of the layers below included;
+//! 3. catch panic: 500, and the process goes on;
+//! 4. in-flight bound: 503 at once, while those already admitted keep their latency;
+//! 5. deadline: 504; a store's own deadline is shorter and answers 503;
+//! 6. the Router: routes, then in each handler user id, token, key, limits, access, body, store.
+//!
+//! It is one service and not five, because every boxed layer costs what the whole front door costs.
+
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, HttpBody as _},
+    http::{HeaderName, HeaderValue, Request, header},
+    response::Response,
+};
+use tower::Service;
+
+use crate::{
+    access_log::{self, AccessLog, Seen},
+    problem::{ErrorCode, Problem},
+    report::Report,
+    request_id::{RequestId, RequestIds},
+    router::router,
+    state::App,
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Bounds that hold for every request.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long a request may take; `None` where the platform has a deadline of its own.
+    pub timeout: Option<Duration>,
+    /// How many may be in flight; `None` where the platform sees to it (one at a time on Lambda).
+    pub max_in_flight: Option<usize>,
+}
+
+/// The Router with its layers. Clones share everything.
+#[derive(Clone)]
+pub struct Stack {
+    router: Router,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    app: App,
+    ids: RequestIds,
+    log: Arc<dyn AccessLog>,
+    limits: Limits,
+    in_flight: AtomicUsize,
+}
+
+impl Stack {
+    /// Puts the layers around the Router of `app`.
+    #[must_use]
+    pub fn new(app: App, log: Arc<dyn AccessLog>, limits: Limits) -> Self {
+        let router = router(app.clone());
+        let ids = RequestIds::new();
+        Self {
+            router,
+            shared: Arc::new(Shared {
+                app,
+                ids,
+                log,
+                limits,
+                in_flight: AtomicUsize::new(0),
+            }),
+        }
+    }
+
+    async fn run(self, mut request: Request<Body>) -> Response {
+        let Self { mut router, shared } = self;
+        let id = shared.ids.next();
+        let seen = Seen::of(id, shared.app.0.clock.now(), &request);
+        request.extensions_mut().insert(id);
+        let mut response = match shared.admit() {
+            None => overloaded(id),
+            Some(_slot) => {
+                let answer = CatchPanic(AssertUnwindSafe(router.call(request)));
+                let answer = match shared.limits.timeout {
+                    None => Some(answer.await),
+                    Some(timeout) => tokio::time::timeout(timeout, answer).await.ok(),
+                };
+                match answer {
+                    Some(Some(response)) => response,
+                    Some(None) => failed(ErrorCode::Internal, id),
+                    None => failed(ErrorCode::Timeout, id),
+                }
+            }
+        };
+        response.headers_mut().insert(REQUEST_ID, id.header());
+        let report = response
+            .extensions_mut()
+            .remove::<Report>()
+            .unwrap_or_default();
+        let latency = shared.app.0.clock.now().since(seen.at);
+        let length = response.body().size_hint().exact();
+        let status = response.status().as_u16();
+        access_log::record(&shared.log, &seen, &report, status, length, latency);
+        response
+    }
+}
+
+impl std::fmt::Debug for Stack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stack")
+            .field("limits", &self.shared.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Service<Request<Body>> for Stack {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let stack = self.clone();
+        Box::pin(async move { Ok(stack.run(request).await) })
+    }
+}
+
+/// A place among the requests in flight; dropped with the answer.
+struct Slot<'a>(&'a AtomicUsize);
+
+impl Shared {
+    fn admit(&self) -> Option<Slot<'_>> {
+        let slot = Slot(&self.in_flight);
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        // The slot gives back what it took when the bound refuses it.
+        self.limits
+            .max_in_flight
+            .is_none_or(|most| before < most)
+            .then_some(slot)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn overloaded(id: RequestId) -> Response {
+    let problem = Problem::new(ErrorCode::Overloaded)
+        .header(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    report(ErrorCode::Overloaded).attach(problem.into_response(id))
+}
+
+fn failed(code: ErrorCode, id: RequestId) -> Response {
+    report(code).attach(Problem::new(code).into_response(id))
+}
+
+fn report(code: ErrorCode) -> Report {
+    Report {
+        error: Some(code),
+        ..Report::default()
+    }
+}
+
+/// Runs a Router's answer; `None` when it panicked. The panic's message goes to the panic hook.
+struct CatchPanic<F>(AssertUnwindSafe<F>);
+
+impl<F> Future for CatchPanic<F>
+where
+    F: Future<Output = Result<Response, Infallible>> + Unpin,
+{
+    type Output = Option<Response>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Response>> {
+        let future = &mut self.0.0;
+        match std::panic::catch_unwind(AssertUnwindSafe(|| Pin::new(future).poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(Ok(response))) => Poll::Ready(Some(response)),
+            Ok(Poll::Ready(Err(never))) => match never {},
+            Err(_) => Poll::Ready(None),
+        }
+    }
+}

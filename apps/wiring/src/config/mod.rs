@@ -1,0 +1,16 @@
+//! What a deployment wants: `usher.toml`, overridden by environment variables, overridden by
+//! flags.
+//!
+//! [`reader`] joins the sources and knows where each value came from; [`sections`] turns them into
+//! types that cannot be wrong. Every error is reported, each with its key and its origin.
+
+mod reader;
+mod sections;
+mod source;
+
+pub use reader::ConfigError;
+pub use sections::{
+    Config, DynamoConfig, IdentityConfig, LogConfig, LogFormat, ProfileConfig, ServerConfig,
+    StoreConfig, StoreUrl, UsageConfig,
+};
+pub use source::{Effective, Source, Sources};

@@ -1,0 +1,640 @@
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+use usher_auth_jwt::{Algorithm, Issuer, IssuerSettings, KeysFrom};
+use usher_domain::{
+    access::{Policy, RequiredScopes},
+    profile::MAX_PROFILE_BYTES,
+    usage::{
+        api_key::ApiKey,
+        membership::KeyEntry,
+        plan::{ApiStage, UsagePlan},
+        plan_file,
+    },
+};
+
+use super::{
+    reader::{ConfigError, Reader},
+    source::{Effective, Sources},
+};
+use crate::keys_file::parse_keys;
+
+/// A deployment's whole configuration, every value of it valid.
+#[derive(Debug)]
+pub struct Config {
+    /// `[server]`
+    pub server: ServerConfig,
+    /// `[api]`: what usage plans call this service.
+    pub api: ApiStage,
+    /// `[store]`
+    pub store: StoreConfig,
+    /// `[profile]`
+    pub profile: ProfileConfig,
+    /// `[identity]`
+    pub identity: IdentityConfig,
+    /// `[access]`
+    pub access: Policy,
+    /// `[usage]`
+    pub usage: UsageConfig,
+    /// `[log]`
+    pub log: LogConfig,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    /// How long requests in flight may take after SIGTERM.
+    pub shutdown_timeout: Duration,
+    /// How many requests may be in flight.
+    pub max_in_flight: usize,
+}
+
+/// `[store]`
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// Where profiles are.
+    pub url: StoreUrl,
+    /// Bring the schema up to date at start.
+    pub migrate: bool,
+    /// One call to the store.
+    pub timeout: Duration,
+    /// `DynamoDB`'s strongly consistent reads.
+    pub consistent_reads: bool,
+}
+
+/// Where profiles are.
+#[derive(Debug, Clone)]
+pub enum StoreUrl {
+    /// `memory:`
+    Memory,
+    /// `sqlite:PATH`
+    Sqlite(PathBuf),
+    /// `postgres://…`
+    Postgres(SecretString),
+    /// `dynamodb://TABLE?region=…&endpoint=…`
+    Dynamo(DynamoConfig),
+}
+
+/// A `DynamoDB` table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DynamoConfig {
+    /// Its name.
+    pub table: String,
+    /// Its region; left out, the environment's.
+    pub region: Option<String>,
+    /// Another endpoint than the region's own.
+    pub endpoint: Option<String>,
+}
+
+/// `[profile]`
+#[derive(Debug, Clone)]
+pub struct ProfileConfig {
+    /// The largest profile, in bytes of canonical JSON.
+    pub max_bytes: usize,
+}
+
+/// `[identity]`
+#[derive(Debug)]
+pub struct IdentityConfig {
+    /// Whose tokens are accepted.
+    pub issuers: Vec<Issuer>,
+}
+
+/// `[usage]`
+#[derive(Debug)]
+pub struct UsageConfig {
+    /// A key of a plan is needed.
+    pub api_key_required: bool,
+    /// The usage plans.
+    pub plans: Vec<Arc<UsagePlan>>,
+    /// The API keys.
+    pub keys: Vec<ApiKey>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// How lines look.
+    pub format: LogFormat,
+    /// `tracing`'s filter.
+    pub level: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+impl Config {
+    /// Reads a configuration. `terminal` says whether a person is watching: without `log.format`,
+    /// logs are text then and JSON otherwise.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with its key and where it came from.
+    pub fn read(
+        sources: Sources,
+        terminal: bool,
+    ) -> Result<(Self, Vec<Effective>), Vec<ConfigError>> {
+        let mut reader = Reader::new(sources);
+        let server = server(&mut reader);
+        let api = api(&mut reader);
+        let store = store(&mut reader);
+        let profile = profile(&mut reader);
+        let identity = identity(&mut reader);
+        let access = access(&mut reader);
+        let usage = usage(&mut reader);
+        let log = log(&mut reader, terminal);
+        reader.refuse_unknown();
+        match (store, reader.errors.is_empty()) {
+            (Some(store), true) => Ok((
+                Self {
+                    server,
+                    api,
+                    store,
+                    profile,
+                    identity,
+                    access,
+                    usage,
+                    log,
+                },
+                reader.effective,
+            )),
+            _ => Err(reader.errors),
+        }
+    }
+}
+
+fn server(reader: &mut Reader) -> ServerConfig {
+    let listen = reader.address("server.listen");
+    let request_timeout = reader.duration("server.request_timeout");
+    let shutdown_timeout = reader.duration("server.shutdown_timeout");
+    let max_in_flight = reader.number("server.max_in_flight", 1..=1_000_000);
+    ServerConfig {
+        listen: reader.default("server.listen", listen, ([0, 0, 0, 0], 8080).into()),
+        request_timeout: duration(reader, "server.request_timeout", request_timeout, "10s"),
+        shutdown_timeout: duration(reader, "server.shutdown_timeout", shutdown_timeout, "20s"),
+        max_in_flight: size(reader.default("server.max_in_flight", max_in_flight, 1024)),
+    }
+}
+
+fn api(reader: &mut Reader) -> ApiStage {
+    let (id, stage) = (reader.text("api.id"), reader.text("api.stage"));
+    ApiStage {
+        api_id: id.unwrap_or_default().into(),
+        stage: stage.unwrap_or_default().into(),
+    }
+}
+
+fn store(reader: &mut Reader) -> Option<StoreConfig> {
+    let text = reader.secret("store.url");
+    let text = reader.default("store.url", text, "sqlite:usher.db".to_owned());
+    let url = match parse_store_url(&text) {
+        Ok((url, shown)) => {
+            reader.show("store.url", &shown);
+            Some(url)
+        }
+        Err(detail) => {
+            reader.wrong("store.url", detail);
+            None
+        }
+    };
+    let migrate = reader.flag("store.migrate");
+    let timeout = reader.duration("store.timeout");
+    let consistent_reads = reader.flag("store.consistent_reads");
+    let migrate = reader.default("store.migrate", migrate, true);
+    let timeout = duration(reader, "store.timeout", timeout, "2s");
+    let consistent_reads = reader.default("store.consistent_reads", consistent_reads, true);
+    Some(StoreConfig {
+        url: url?,
+        migrate,
+        timeout,
+        consistent_reads,
+    })
+}
+
+/// The store, and how it may be shown.
+fn parse_store_url(text: &str) -> Result<(StoreUrl, String), String> {
+    if text == "memory:" {
+        return Ok((StoreUrl::Memory, text.to_owned()));
+    }
+    if let Some(path) = text.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.is_empty() || path == ":memory:" {
+            return Err(
+                "sqlite: needs a file; for a store without one there is memory:".to_owned(),
+            );
+        }
+        return Ok((StoreUrl::Sqlite(path.into()), text.to_owned()));
+    }
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok((
+            StoreUrl::Postgres(text.into()),
+            "postgres://(hidden)".to_owned(),
+        ));
+    }
+    if let Some(rest) = text.strip_prefix("dynamodb://") {
+        let (table, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if table.is_empty() || table.contains('/') {
+            return Err("dynamodb:// needs the table's name, as in dynamodb://TABLE".to_owned());
+        }
+        let mut dynamo = DynamoConfig {
+            table: table.to_owned(),
+            region: None,
+            endpoint: None,
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match name {
+                "region" => dynamo.region = Some(value.to_owned()),
+                "endpoint" => dynamo.endpoint = Some(value.to_owned()),
+                _ => return Err("dynamodb:// takes region and endpoint".to_owned()),
+            }
+        }
+        return Ok((StoreUrl::Dynamo(dynamo), text.to_owned()));
+    }
+    Err("must begin with sqlite:, postgres://, dynamodb:// or memory:".to_owned())
+}
+
+fn profile(reader: &mut Reader) -> ProfileConfig {
+    let most = MAX_PROFILE_BYTES as u64;
+    let max_bytes = reader.number("profile.max_bytes", 2..=most);
+    ProfileConfig {
+        max_bytes: size(reader.default("profile.max_bytes", max_bytes, most)),
+    }
+}
+
+fn identity(reader: &mut Reader) -> IdentityConfig {
+    let leeway = reader.duration("identity.leeway");
+    let leeway = duration(reader, "identity.leeway", leeway, "30s");
+    let shared = reader.flag("identity.shared_subjects");
+    let shared = reader.default("identity.shared_subjects", shared, false);
+    let mut prefixes = Vec::new();
+    let mut names = BTreeSet::new();
+    let issuers = reader.tables("identity.issuers", |reader| {
+        let settings = issuer(reader, leeway)?;
+        prefixes.push(settings.subject_prefix.clone());
+        if !names.insert(settings.issuer.clone()) {
+            reader.wrong("issuer", "two issuers have the same name".to_owned());
+        }
+        match Issuer::new(settings) {
+            Ok(issuer) => Some(issuer),
+            Err(error) => {
+                reader.missing("keys", &error.to_string());
+                None
+            }
+        }
+    });
+    let distinct: BTreeSet<_> = prefixes.iter().collect();
+    if prefixes.is_empty() {
+        reader.missing(
+            "identity.issuers",
+            "without an issuer nobody could be let in",
+        );
+    } else if distinct.len() < prefixes.len() && !shared {
+        reader.missing(
+            "identity.issuers",
+            "a subject is unique within one issuer only: give each a subject_prefix of its own, or \
+             say with identity.shared_subjects = true that they share their users",
+        );
+    }
+    IdentityConfig { issuers }
+}
+
+fn issuer(reader: &mut Reader, leeway: Duration) -> Option<IssuerSettings> {
+    reader.word("kind", &[("oidc", ())]);
+    let issuer = reader.text("issuer");
+    let audiences = reader
+        .texts("audiences")
+        .filter(|audiences| !audiences.is_empty());
+    let algorithms = reader.texts("algorithms");
+    let subject_prefix = reader.text("subject_prefix").unwrap_or_default();
+    let groups_claim = reader
+        .text("groups_claim")
+        .unwrap_or_else(|| "groups".to_owned());
+    let scopes_claim = reader
+        .text("scopes_claim")
+        .unwrap_or_else(|| "scope".to_owned());
+    let uri = reader.text("jwks_uri").map(KeysFrom::Uri);
+    let inline = reader.text("jwks").map(KeysFrom::Json);
+    let file = reader
+        .text("jwks_file")
+        .and_then(|path| match std::fs::read_to_string(path) {
+            Ok(json) => Some(KeysFrom::Json(json)),
+            Err(error) => {
+                reader.wrong("jwks_file", format!("the file cannot be read: {error}"));
+                None
+            }
+        });
+    let mut given = [uri, inline, file].into_iter().flatten();
+    let keys = match (given.next(), given.next()) {
+        (Some(keys), None) => Some(keys),
+        _ => {
+            reader.missing(
+                "jwks_uri",
+                "one of jwks_uri, jwks_file and jwks must say where keys are",
+            );
+            None
+        }
+    };
+    let mut parsed = Vec::new();
+    for name in algorithms.unwrap_or_else(|| vec![Algorithm::Rs256.to_string()]) {
+        match name.parse() {
+            Ok(algorithm) => parsed.push(algorithm),
+            Err(()) => reader.wrong("algorithms", format!("{name:?} is not one of RS256, ES256")),
+        }
+    }
+    if issuer.is_none() {
+        reader.missing("issuer", "must be the exact iss of its tokens");
+    }
+    if audiences.is_none() {
+        reader.missing(
+            "audiences",
+            "must name whom its tokens are for, never nobody",
+        );
+    }
+    Some(IssuerSettings {
+        issuer: issuer?,
+        audiences: audiences?,
+        algorithms: parsed,
+        keys: keys?,
+        subject_prefix,
+        groups_claim,
+        scopes_claim,
+        leeway,
+    })
+}
+
+fn access(reader: &mut Reader) -> Policy {
+    let mut scopes = |key: &str| -> RequiredScopes {
+        let names = reader.texts(key).unwrap_or_default();
+        if names
+            .iter()
+            .any(|name| name.is_empty() || name.contains([' ', '"', '\\']))
+        {
+            reader.wrong(
+                key,
+                "a scope has no spaces, quotes or backslashes".to_owned(),
+            );
+        }
+        names.into_iter().map(Into::into).collect()
+    };
+    Policy {
+        read_scopes: scopes("access.scopes.read"),
+        write_scopes: scopes("access.scopes.write"),
+        delete_scopes: scopes("access.scopes.delete"),
+    }
+}
+
+fn usage(reader: &mut Reader) -> UsageConfig {
+    let api_key_required = reader.flag("usage.api_key_required");
+    let api_key_required = reader.default("usage.api_key_required", api_key_required, true);
+    if reader
+        .text("usage.store")
+        .is_some_and(|store| store != "memory:")
+    {
+        let detail = "usage is counted in this process's memory: leave it out, or say memory:";
+        reader.wrong("usage.store", detail.to_owned());
+    }
+    let plans: Vec<Arc<UsagePlan>> =
+        file(reader, "usage.plans").map_or_else(Vec::new, |(path, text)| match plans(&text) {
+            Ok(plans) => plans.into_iter().map(Arc::new).collect(),
+            Err(problems) => {
+                for problem in problems {
+                    reader.wrong("usage.plans", format!("{path}: {problem}"));
+                }
+                Vec::new()
+            }
+        });
+    let keys = file(reader, "usage.keys").map_or_else(Vec::new, |(path, text)| {
+        parse_keys(&text).unwrap_or_else(|problems| {
+            for problem in problems {
+                reader.wrong("usage.keys", format!("{path}: {problem}"));
+            }
+            Vec::new()
+        })
+    });
+    // Keys that name no plan are read, as by API Gateway, and let nobody in.
+    for key in &keys {
+        if let Err(error) = KeyEntry::join(key, &plans) {
+            reader.wrong(
+                "usage.keys",
+                format!("key {} ({}): {error}", key.id, key.name),
+            );
+        }
+    }
+    if api_key_required && keys.is_empty() && !reader.has_section("usage.keys") {
+        reader.missing(
+            "usage.keys",
+            "API keys are required and there are none: name a file of keys, or set \
+             usage.api_key_required = false",
+        );
+    }
+    UsageConfig {
+        api_key_required,
+        plans,
+        keys,
+    }
+}
+
+fn plans(text: &str) -> Result<Vec<UsagePlan>, Vec<plan_file::PlanProblem>> {
+    let mut text = text.to_owned();
+    json_strip_comments::strip(&mut text).map_err(|error| {
+        vec![plan_file::PlanProblem {
+            pointer: String::new(),
+            detail: error.to_string(),
+        }]
+    })?;
+    plan_file::parse(&text)
+}
+
+fn file(reader: &mut Reader, key: &str) -> Option<(String, String)> {
+    let path = reader.text(key)?;
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some((path, text)),
+        Err(error) => {
+            reader.wrong(key, format!("{path} cannot be read: {error}"));
+            None
+        }
+    }
+}
+
+fn log(reader: &mut Reader, terminal: bool) -> LogConfig {
+    let format = reader.word(
+        "log.format",
+        &[("json", LogFormat::Json), ("text", LogFormat::Text)],
+    );
+    let level = reader.text("log.level");
+    LogConfig {
+        format: format.unwrap_or(if terminal {
+            LogFormat::Text
+        } else {
+            LogFormat::Json
+        }),
+        level: reader.default("log.level", level, "info".to_owned()),
+    }
+}
+
+/// A duration or its default, which is spelled as it would be in a file.
+fn duration(
+    reader: &mut Reader,
+    key: &str,
+    value: Option<Duration>,
+    default: &'static str,
+) -> Duration {
+    value.unwrap_or_else(|| {
+        reader.default(key, None, default.to_owned());
+        super::reader::parse_duration(default).unwrap_or_default()
+    })
+}
+
+/// Numbers out of a configuration are bounded far below what a `usize` holds.
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISSUER: &str = r#"
+        [usage]
+        api_key_required = false
+        [[identity.issuers]]
+        kind = "oidc"
+        issuer = "https://idp.example.com/"
+        audiences = ["usher"]
+        jwks_uri = "https://idp.example.com/keys"
+    "#;
+
+    fn read(
+        toml: &str,
+        environment: &[(&str, &str)],
+    ) -> Result<(Config, Vec<Effective>), Vec<String>> {
+        let variables = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let sources = Sources::default()
+            .toml("usher.toml", toml)
+            .environment(variables);
+        Config::read(sources, false)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_documentation() {
+        let (config, _) = read(ISSUER, &[]).unwrap();
+        assert_eq!(config.server.listen.to_string(), "0.0.0.0:8080");
+        assert_eq!(config.server.request_timeout, Duration::from_secs(10));
+        assert_eq!(config.server.shutdown_timeout, Duration::from_secs(20));
+        assert_eq!(config.server.max_in_flight, 1024);
+        assert!(
+            matches!(config.store.url, StoreUrl::Sqlite(path) if path == PathBuf::from("usher.db"))
+        );
+        assert!(config.store.migrate && config.store.consistent_reads);
+        assert_eq!(config.store.timeout, Duration::from_secs(2));
+        assert_eq!(config.profile.max_bytes, 262_144);
+        assert_eq!(config.log.format, LogFormat::Json);
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_is_read_by_the_wanted_type() {
+        let toml = format!("{ISSUER}\n[api]\nid = \"x\"\n[server]\nmax_in_flight = 5\n");
+        let environment = [
+            ("USHER_API__ID", "123"),
+            ("USHER_API__STAGE", "1e5"),
+            ("USHER_SERVER__MAX_IN_FLIGHT", "7"),
+            ("USHER_SERVER__REQUESTTIMEOUT", "3s"),
+            ("USHER_ACCESS__SCOPES__READ", "[\"a\",\"b\"]"),
+            ("USHER_CONFIG", "ignored.toml"),
+            ("PATH", "/bin"),
+        ];
+        let (config, effective) = read(&toml, &environment).unwrap();
+        assert_eq!((&*config.api.api_id, &*config.api.stage), ("123", "1e5"));
+        assert_eq!(config.server.max_in_flight, 7);
+        assert_eq!(config.server.request_timeout, Duration::from_secs(3));
+        assert_eq!(config.access.read_scopes.len(), 2);
+        let line = effective
+            .iter()
+            .find(|line| line.key == "server.max_in_flight")
+            .unwrap();
+        assert_eq!(
+            line.source,
+            "environment variable USHER_SERVER__MAX_IN_FLIGHT"
+        );
+    }
+
+    #[test]
+    fn every_error_is_reported_with_its_key_and_its_origin() {
+        let toml = "[server]\nlisten = 8080\nlisten_on = \"x\"\n[store]\nurl = \"mysql://u:hunter2@h\"\n\
+            timeout = \"2\"\n[log]\nformat = \"xml\"\n[usage]\nstore = \"postgres://u:hunter2@h\"\n";
+        let errors = read(toml, &[("USHER_PROFILE__MAX_BYTES", "1000000")]).unwrap_err();
+        assert_eq!(
+            errors,
+            [
+                "server.listen: must be text, in quotes (usher.toml)",
+                "store.url: must begin with sqlite:, postgres://, dynamodb:// or memory: (usher.toml)",
+                "store.timeout: must be a duration such as \"250ms\", \"2s\" or \"5m\" (usher.toml)",
+                "profile.max_bytes: must be a whole number from 2 to 262144 (environment variable \
+                 USHER_PROFILE__MAX_BYTES)",
+                "identity.issuers: without an issuer nobody could be let in (not set)",
+                "usage.store: usage is counted in this process's memory: leave it out, or say \
+                 memory: (usher.toml)",
+                "usage.keys: API keys are required and there are none: name a file of keys, or set \
+                 usage.api_key_required = false (not set)",
+                "log.format: must be \"json\" or \"text\" (usher.toml)",
+                "server.listen_on: is not a key that usher knows; did you mean server.listen? \
+                 (usher.toml)",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_issuer_must_say_whom_its_tokens_are_for_and_where_its_keys_are() {
+        let toml = "[usage]\napi_key_required = false\n[[identity.issuers]]\nkind = \"oidc\"\n\
+            issuer = \"i\"\naudiences = []\nalgorithms = [\"HS256\"]\naudience = \"x\"\n";
+        let errors = read(toml, &[]).unwrap_err();
+        assert_eq!(
+            errors[..4],
+            [
+                "identity.issuers[0].jwks_uri: one of jwks_uri, jwks_file and jwks must say where \
+                 keys are (not set)",
+                "identity.issuers[0].algorithms: \"HS256\" is not one of RS256, ES256 (usher.toml)",
+                "identity.issuers[0].audiences: must name whom its tokens are for, never nobody \
+                 (not set)",
+                "identity.issuers[0].audience: is not a key that usher knows; did you mean \
+                 audiences? (usher.toml)",
+            ]
+        );
+    }
+
+    #[test]
+    fn issuers_share_their_users_only_when_told_so() {
+        let two = format!(
+            "{ISSUER}\n[[identity.issuers]]\nkind = \"oidc\"\nissuer = \"b\"\n\
+            audiences = [\"x\"]\njwks_uri = \"https://b/\"\n"
+        );
+        assert!(read(&two, &[]).unwrap_err()[0].contains("subject_prefix"));
+        assert!(read(&two, &[("USHER_IDENTITY__SHARED_SUBJECTS", "true")]).is_ok());
+        assert!(read(&format!("{two}subject_prefix = \"b:\"\n"), &[]).is_ok());
+    }
+
+    #[test]
+    fn a_password_is_shown_to_nobody() {
+        let toml = format!("{ISSUER}\n[store]\nurl = \"postgres://u:hunter2@h/d\"\n");
+        let (config, effective) = read(&toml, &[]).unwrap();
+        assert!(!format!("{config:?}{effective:?}").contains("hunter2"));
+        let line = effective
+            .iter()
+            .find(|line| line.key == "store.url")
+            .unwrap();
+        assert_eq!(line.value, "postgres://(hidden)");
+    }
+}

@@ -1,0 +1,163 @@
+use std::{sync::Arc, time::Duration};
+
+use usher_auth_jwt::JwtVerifier;
+use usher_domain::{
+    ports::{ProfileStore, StoreError},
+    service::{ApiKeyPolicy, FrontDoor, Profiles},
+};
+use usher_http::{AccessLog, App, Limits, Settings, Stack};
+use usher_store_memory::{MemoryKeyStore, MemoryProfileStore, MemoryUsageStore};
+
+use crate::{
+    clock::SystemClock,
+    config::{Config, StoreConfig, StoreUrl},
+    deadline::WithDeadline,
+};
+
+/// A deployment that could be opened.
+#[derive(Debug)]
+pub struct Deployment {
+    /// Serves requests.
+    pub stack: Stack,
+}
+
+/// What a deployment runs as.
+#[derive(Debug, Clone)]
+pub enum Role {
+    /// A server of its own: deadlines and bounds are ours to keep.
+    Server,
+    /// `usher dev`: a server that also serves the development issuer's key set.
+    Development {
+        /// That key set, as JSON.
+        jwks: String,
+    },
+    /// A Lambda function: the platform sends one request at a time and keeps the deadline.
+    Lambda,
+}
+
+/// Why a deployment could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// The binary was built without the adapter that the configuration names.
+    #[error("this binary was built without the feature {0}, which store.url asks for")]
+    NotBuilt(&'static str),
+    /// The keys do not fit the plans; configuration that was read by [`Config::read`] does.
+    #[error("the API keys do not fit the usage plans")]
+    Keys,
+}
+
+impl Deployment {
+    /// Opens the store, puts the services together, and the stack around them.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open(
+        config: Config,
+        role: &Role,
+        log: Arc<dyn AccessLog>,
+    ) -> Result<Self, OpenError> {
+        let store = open_store(&config.store).await?;
+        let keys = MemoryKeyStore::new(&config.usage.keys, &config.usage.plans)
+            .map_err(|_| OpenError::Keys)?;
+        let policy = if config.usage.api_key_required {
+            ApiKeyPolicy::Required(config.api)
+        } else {
+            ApiKeyPolicy::Ignored
+        };
+        let front_door = FrontDoor::new(
+            Arc::new(JwtVerifier::new(config.identity.issuers)),
+            Arc::new(keys),
+            Arc::new(MemoryUsageStore::new()),
+            policy,
+        );
+        let settings = Settings {
+            max_profile_bytes: config.profile.max_bytes,
+            development_jwks: match role {
+                Role::Development { jwks } => Some(jwks.clone()),
+                Role::Server | Role::Lambda => None,
+            },
+        };
+        let limits = match role {
+            Role::Lambda => Limits {
+                timeout: None,
+                max_in_flight: None,
+            },
+            Role::Server | Role::Development { .. } => Limits {
+                timeout: Some(config.server.request_timeout),
+                max_in_flight: Some(config.server.max_in_flight),
+            },
+        };
+        let profiles = Profiles::new(store, config.access);
+        let app = App::new(front_door, profiles, Arc::new(SystemClock), settings);
+        Ok(Self {
+            stack: Stack::new(app, log, limits),
+        })
+    }
+}
+
+/// Brings the store's schema up to date and closes it again.
+///
+/// # Errors
+/// See [`OpenError`].
+pub async fn migrate(store: &StoreConfig) -> Result<(), OpenError> {
+    // A schema is changed without a hurry: a lock that somebody else holds is waited for.
+    let patient = StoreConfig {
+        migrate: true,
+        timeout: Duration::from_mins(5),
+        ..store.clone()
+    };
+    open_store(&patient).await.map(drop)
+}
+
+async fn open_store(config: &StoreConfig) -> Result<Arc<dyn ProfileStore>, OpenError> {
+    let store: Arc<dyn ProfileStore> = match &config.url {
+        // Memory answers at once: a deadline around it would only cost time.
+        StoreUrl::Memory => return Ok(Arc::new(MemoryProfileStore::new())),
+        #[cfg(feature = "sqlite")]
+        StoreUrl::Sqlite(path) => {
+            let settings = usher_store_sqlite::SqliteSettings {
+                path: path.clone(),
+                migrate: config.migrate,
+                timeout: config.timeout,
+            };
+            let database = usher_store_sqlite::Sqlite::open(&settings).await?;
+            Arc::new(usher_store_sqlite::SqliteProfileStore::new(database))
+        }
+        #[cfg(not(feature = "sqlite"))]
+        StoreUrl::Sqlite(_) => return Err(OpenError::NotBuilt("sqlite")),
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => {
+            let settings = usher_store_postgres::PgSettings {
+                url: secrecy::ExposeSecret::expose_secret(url).to_owned(),
+                migrate: config.migrate,
+                timeout: config.timeout,
+            };
+            let database = usher_store_postgres::Pg::open(&settings).await?;
+            Arc::new(usher_store_postgres::PgProfileStore::new(database))
+        }
+        #[cfg(not(feature = "postgres"))]
+        StoreUrl::Postgres(_) => return Err(OpenError::NotBuilt("postgres")),
+        #[cfg(feature = "dynamodb")]
+        StoreUrl::Dynamo(dynamo) => {
+            let settings = usher_store_dynamodb::DynamoSettings {
+                table: dynamo.table.clone(),
+                region: dynamo.region.clone(),
+                endpoint: dynamo.endpoint.clone(),
+                migrate: config.migrate,
+                timeout: config.timeout,
+                consistent_reads: config.consistent_reads,
+            };
+            let database = usher_store_dynamodb::Dynamo::open(&settings).await?;
+            Arc::new(usher_store_dynamodb::DynamoProfileStore::new(database))
+        }
+        #[cfg(not(feature = "dynamodb"))]
+        StoreUrl::Dynamo(_) => return Err(OpenError::NotBuilt("dynamodb")),
+    };
+    Ok(Arc::new(WithDeadline {
+        store,
+        timeout: config.timeout,
+    }))
+}
