@@ -72,23 +72,29 @@ impl Profile {
         Ok(profile)
     }
 
-    /// Reads JSON text that a store holds, written by Usher or by anybody else.
+    /// Reads JSON text that a store holds, written by Usher or by anybody else. A `userId` in it is
+    /// left out: the store's key says whose it is.
     ///
     /// # Errors
     /// What is wrong with it; a store reports that as a corrupt row.
     pub fn from_stored_json(text: &[u8]) -> Result<Self, ProfileError> {
         match portable::parse(text) {
-            Ok(members) => Ok(Self::of(&members)),
+            Ok(mut members) => {
+                members.remove(USER_ID_MEMBER);
+                Ok(Self::of(&members))
+            }
             Err(NotPortable::Syntax(said)) => Err(ProfileError::NotJson(said)),
             Err(NotPortable::Violations(found)) => Err(ProfileError::NotPortable(found)),
         }
     }
 
-    /// Makes a profile of attributes that a store holds in a form of its own.
+    /// Makes a profile of attributes that a store holds in a form of its own. A `userId` among them
+    /// is left out.
     ///
     /// # Errors
     /// [`ProfileError::NotPortable`] with every place that is wrong.
-    pub fn from_attributes(attributes: Map<String, Value>) -> Result<Self, ProfileError> {
+    pub fn from_attributes(mut attributes: Map<String, Value>) -> Result<Self, ProfileError> {
+        attributes.remove(USER_ID_MEMBER);
         portable::object(Value::Object(attributes))
             .map(|members| Self::of(&members))
             .map_err(ProfileError::NotPortable)
@@ -112,8 +118,9 @@ impl Profile {
     /// The attributes, without the user id.
     #[must_use]
     pub fn attributes(&self) -> Map<String, Value> {
-        // The text is this type's own canonical JSON: it always reads.
-        serde_json::from_str(&self.canonical).unwrap_or_default()
+        // The text is this type's own canonical JSON: it always reads. Not by serde_json: it gives a
+        // member of a certain name a meaning of its own.
+        portable::parse(self.canonical.as_bytes()).unwrap_or_default()
     }
 
     /// The strong entity tag of the content.

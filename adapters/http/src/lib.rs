@@ -17,6 +17,7 @@ mod stack;
 mod state;
 
 pub use access_log::{AccessLog, Discard};
+pub use axum::body::Body;
 pub use client::ClientAddress;
 pub use request_id::{RequestId, RequestIds};
 pub use router::router;

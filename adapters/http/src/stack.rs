@@ -84,8 +84,10 @@ impl Stack {
         }
     }
 
-    async fn run(self, mut request: Request<Body>) -> Response {
-        let Self { mut router, shared } = self;
+    /// Answers a request.
+    pub async fn answer(&self, mut request: Request<Body>) -> Response {
+        let Self { router, shared } = self;
+        let mut router = router.clone();
         let id = shared.ids.next();
         let seen = Seen::of(id, shared.app.0.clock.now(), &request);
         request.extensions_mut().insert(id);
@@ -136,7 +138,7 @@ impl Service<Request<Body>> for Stack {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let stack = self.clone();
-        Box::pin(async move { Ok(stack.run(request).await) })
+        Box::pin(async move { Ok(stack.answer(request).await) })
     }
 }
 

@@ -1,1 +1,28 @@
-fn main() {}
+//! `usher`: the server and its tools.
+
+mod cli;
+mod dev;
+mod exit;
+mod listener;
+mod serve;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Dev(arguments) => exit::run(dev::run(&arguments)),
+        Command::Serve(arguments) => exit::run(serve::serve(&arguments)),
+        Command::Check(arguments) => serve::check(&arguments),
+        Command::Migrate(arguments) => exit::run(serve::migrate(&arguments)),
+        Command::Token(arguments) => token::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -31,10 +31,15 @@ pub fn parse(literal: &str) -> Result<Number, &'static str> {
         return Err(OUT_OF_RANGE);
     }
     let double: f64 = literal.parse().map_err(|_| NOT_KEPT)?;
-    if Decimal::of(&format!("{double:e}")) != written {
-        return Err(NOT_KEPT);
+    let number = Number::from_f64(double).ok_or(NOT_KEPT)?;
+    // Half-way between two shortest forms, Rust takes the larger one and JavaScript, Python and
+    // serde_json the even one: what they read from us and send back is the same number.
+    let kept = |spelled: &str| Decimal::of(spelled) == written;
+    if kept(&format!("{double:e}")) || kept(&number.to_string()) {
+        Ok(number)
+    } else {
+        Err(NOT_KEPT)
     }
-    Number::from_f64(double).ok_or(NOT_KEPT)
 }
 
 /// Brings a number that is already binary into its portable form: 1.0 becomes 1, -0 becomes 0.

@@ -144,12 +144,24 @@ pub fn give_back(
         (Some(full_at), Some(throttle)) => Some(bucket::give_back(full_at, throttle, tokens)),
         (full_at, _) => full_at,
     };
-    let spent = state.spent.map(|spent| match window {
-        Some(window) if window.start == spent.window_start => Spent {
-            used: spent.used.saturating_sub(tokens.get().into()),
+    let counts = |spent: &Spent| {
+        // By period and not by start: a plan that changed its period leaves a counter behind that
+        // does not begin where a period does.
+        let present = limits
+            .quota
+            .map(|quota| quota.period().window_at(spent.window_start));
+        present.is_some() && present == window
+    };
+    let spent = state.spent.map(|spent| {
+        let returned = if counts(&spent) {
+            tokens.get().into()
+        } else {
+            0
+        };
+        Spent {
+            used: spent.used.saturating_sub(returned),
             ..spent
-        },
-        _ => spent,
+        }
     });
     AccountState { full_at, spent }
 }
@@ -194,8 +206,9 @@ pub fn is_forgettable(state: &AccountState, limits: &Limits, now: Timestamp) -> 
         .full_at
         .is_none_or(|full_at| bucket::is_full(full_at, now));
     let unspent = limits.quota.as_ref().is_none_or(|quota| {
-        let (spent, _) = quota::current(state.spent, quota, now);
-        spent.used == 0
+        // An untouched counter of a later period still keeps the earlier one shut.
+        let (spent, window) = quota::current(state.spent, quota, now);
+        spent.used == 0 && window.start <= now
     });
     full && unspent
 }

@@ -8,7 +8,7 @@ mod reader;
 mod sections;
 mod source;
 
-pub use reader::ConfigError;
+pub use reader::{ConfigError, parse_duration};
 pub use sections::{
     Config, DynamoConfig, IdentityConfig, LogConfig, LogFormat, ProfileConfig, ServerConfig,
     StoreConfig, StoreUrl, UsageConfig,

@@ -329,7 +329,9 @@ fn as_text(raw: &Raw) -> Result<String, String> {
     }
 }
 
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+/// Reads a duration: a whole number and `ms`, `s`, `m` or `h`.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().ok()?;

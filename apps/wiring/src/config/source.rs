@@ -1,4 +1,8 @@
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use toml::Value;
 
@@ -73,6 +77,37 @@ pub(crate) fn normalise(key: &str) -> String {
 }
 
 impl Sources {
+    /// The configuration file and the environment of this process. The file is the one that the
+    /// flag names, or the variable `USHER_CONFIG`, or the first of `candidates` that is there.
+    #[must_use]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one place where it is read"
+    )]
+    pub fn of_process(flag: Option<&Path>, candidates: &[PathBuf]) -> Self {
+        let named = flag.map(Path::to_owned).or_else(|| {
+            std::env::var_os("USHER_CONFIG")
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from)
+        });
+        let found = named.or_else(|| candidates.iter().find(|path| path.is_file()).cloned());
+        let sources = match found {
+            Some(path) => Self::default().file(&path),
+            None => Self::default(),
+        };
+        sources.environment(Self::variables())
+    }
+
+    /// The environment of this process, as far as it is text.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one place where it is read"
+    )]
+    pub fn variables() -> impl Iterator<Item = (String, String)> {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    }
+
     /// Adds a configuration file.
     #[must_use]
     pub fn file(mut self, path: &Path) -> Self {

@@ -1,0 +1,71 @@
+//! How the process ends.
+
+use std::{fmt::Display, process::ExitCode};
+
+use usher_wiring::{OpenError, config::ConfigError};
+
+/// Why the process ends without having done what it was asked to.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The configuration or the command line: exit code 64.
+    Config(Vec<String>),
+    /// Something it needs is out of reach: exit code 69.
+    Unavailable(anyhow::Error),
+    /// A bug: exit code 70.
+    Bug(anyhow::Error),
+}
+
+impl Failure {
+    pub(crate) fn config(detail: impl Display) -> Self {
+        Self::Config(vec![detail.to_string()])
+    }
+
+    /// Says on standard error what was wrong, and with which exit code the process ends.
+    #[allow(
+        clippy::print_stderr,
+        reason = "the process ends here; logging may not be set up"
+    )]
+    pub(crate) fn report(self) -> ExitCode {
+        match self {
+            Self::Config(errors) => {
+                for error in errors {
+                    eprintln!("usher: {error}");
+                }
+                ExitCode::from(64)
+            }
+            Self::Unavailable(error) => {
+                eprintln!("usher: {error:#}");
+                ExitCode::from(69)
+            }
+            Self::Bug(error) => {
+                eprintln!("usher: {error:#}");
+                ExitCode::from(70)
+            }
+        }
+    }
+}
+
+impl From<Vec<ConfigError>> for Failure {
+    fn from(errors: Vec<ConfigError>) -> Self {
+        Self::Config(errors.iter().map(ToString::to_string).collect())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::NotBuilt(_) => Self::config(error),
+            OpenError::Store(_) => Self::Unavailable(error.into()),
+            OpenError::Keys => Self::Bug(error.into()),
+        }
+    }
+}
+
+/// Runs `task` on a runtime of its own.
+pub(crate) fn run(task: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Unavailable(error.into()))?
+        .block_on(task)
+}

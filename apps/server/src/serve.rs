@@ -1,0 +1,86 @@
+//! `usher serve`, `usher check`, `usher migrate`.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use usher_wiring::{
+    AccessLogLines, Deployment, Role,
+    config::{Config, Effective, Sources},
+    init_logging,
+};
+
+use crate::{
+    cli::{ConfigArguments, ServeArguments},
+    exit::Failure,
+    listener,
+};
+
+pub(crate) async fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
+    let mut sources = sources(&arguments.config);
+    if let Some(listen) = arguments.listen {
+        sources = sources.flag("--listen", "server.listen", &listen.to_string());
+    }
+    let (config, _) = Config::read(sources, io::stdout().is_terminal())?;
+    run(
+        config,
+        Role::Server,
+        |address| tracing::info!(%address, "listening"),
+    )
+    .await
+}
+
+/// Opens the deployment, listens, says so through `listening`, and serves until it is told to stop.
+pub(crate) async fn run(
+    config: Config,
+    role: Role,
+    listening: impl FnOnce(std::net::SocketAddr),
+) -> Result<(), Failure> {
+    init_logging(&config.log);
+    let (address, patience) = (config.server.listen, config.server.shutdown_timeout);
+    let lines = AccessLogLines::buffered(config.log.format)
+        .map_err(|error| Failure::Unavailable(error.into()))?;
+    let deployment = Deployment::open(config, &role, Arc::new(lines.clone())).await?;
+    let listener = listener::bind(address).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::Bug(error.into()))?;
+    listening(address);
+    let served = listener::serve(listener, deployment.stack, patience).await;
+    lines.flush();
+    served
+}
+
+pub(crate) fn check(arguments: &ConfigArguments) -> Result<(), Failure> {
+    let (_, effective) = Config::read(sources(arguments), io::stdout().is_terminal())?;
+    let widest = effective
+        .iter()
+        .map(|line| line.key.len())
+        .max()
+        .unwrap_or(0);
+    let mut output = io::stdout().lock();
+    for Effective { key, value, source } in effective {
+        // A reader that goes away, such as head, is no failure.
+        let _ = writeln!(output, "{key:widest$} = {value}  # {source}");
+    }
+    Ok(())
+}
+
+pub(crate) async fn migrate(arguments: &ConfigArguments) -> Result<(), Failure> {
+    let (config, _) = Config::read(sources(arguments), io::stdout().is_terminal())?;
+    init_logging(&config.log);
+    usher_wiring::migrate(&config.store).await?;
+    tracing::info!("the store's schema is up to date");
+    Ok(())
+}
+
+fn sources(arguments: &ConfigArguments) -> Sources {
+    let candidates = [PathBuf::from("usher.toml")];
+    let sources = Sources::of_process(arguments.config.as_deref(), &candidates);
+    match &arguments.log_format {
+        Some(format) => sources.flag("--log-format", "log.format", format),
+        None => sources,
+    }
+}
