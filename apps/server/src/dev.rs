@@ -153,17 +153,17 @@ TOKEN=$({usher} token alice{dir_flag}); KEY={api_key}
 AUTH="Authorization: Bearer $TOKEN"
 
 # 404: alice has no profile yet
-curl -i {url}/alice/profile -H "$AUTH" -H "x-api-key: $KEY"
+curl -i -w '\n' {url}/alice/profile -H "$AUTH" -H "x-api-key: $KEY"
 # 201: now she has one
-curl -i -X PUT {url}/alice/profile -H "$AUTH" -H "x-api-key: $KEY" -H 'Content-Type: application/json' -d '{{"displayName": "Alice", "theme": "dark"}}'
+curl -i -w '\n' -X PUT {url}/alice/profile -H "$AUTH" -H "x-api-key: $KEY" -H 'Content-Type: application/json' -d '{{"displayName": "Alice", "theme": "dark"}}'
 # 200: her own profile
-curl -i {url}/me/profile -H "$AUTH" -H "x-api-key: $KEY"
+curl -i -w '\n' {url}/me/profile -H "$AUTH" -H "x-api-key: $KEY"
 # 403: somebody else's
-curl -i {url}/bob/profile -H "$AUTH" -H "x-api-key: $KEY"
+curl -i -w '\n' {url}/bob/profile -H "$AUTH" -H "x-api-key: $KEY"
 # 401: no token
-curl -i {url}/alice/profile -H "x-api-key: $KEY"
+curl -i -w '\n' {url}/alice/profile -H "x-api-key: $KEY"
 # 403: no API key
-curl -i {url}/alice/profile -H "$AUTH"
+curl -i -w '\n' {url}/alice/profile -H "$AUTH"
 # 429: 300 calls at once are more than the plan's 100, and 50 a second, let in
 curl -s -o /dev/null -w '%{{http_code}}\n' -Z --parallel-max 50 "{url}/alice/profile?[1-300]" -H "$AUTH" -H "x-api-key: $KEY" | sort | uniq -c
 

@@ -1,5 +1,5 @@
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -26,9 +26,17 @@ pub fn init_logging(config: &LogConfig) {
                     .with_writer(io::stderr),
             )
             .try_init(),
-        LogFormat::Text => registry
-            .with(fmt::layer().with_target(false).with_writer(io::stderr))
-            .try_init(),
+        LogFormat::Text => {
+            let ansi = io::stderr().is_terminal();
+            registry
+                .with(
+                    fmt::layer()
+                        .with_target(false)
+                        .with_ansi(ansi)
+                        .with_writer(io::stderr),
+                )
+                .try_init()
+        }
     };
 }
 
