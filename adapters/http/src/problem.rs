@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
 use usher_domain::json::{Violation, portable::write_string};
@@ -139,7 +139,7 @@ pub struct Problem {
     code: ErrorCode,
     detail: Option<Cow<'static, str>>,
     violations: Vec<Violation>,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
@@ -150,7 +150,7 @@ impl Problem {
             code,
             detail: None,
             violations: Vec::new(),
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -177,7 +177,7 @@ impl Problem {
     /// A header of the answer.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 
@@ -221,7 +221,7 @@ impl Problem {
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        *headers = self.headers;
+        headers.extend(self.headers);
         headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(ERROR_TYPE, HeaderValue::from_static(self.code.error_type()));

@@ -17,7 +17,7 @@ use crate::error::store_error;
 const PROFILES: &str = include_str!("../../../migrations/dynamodb/profiles.json");
 
 /// So long a new table may take to become active.
-const CREATION: Duration = Duration::from_secs(60);
+const CREATION: Duration = Duration::from_mins(1);
 
 /// Where the table is and how to use it.
 #[derive(Clone)]

@@ -1,5 +1,10 @@
 //! The memory stores against the suites.
 
+#![allow(
+    clippy::unused_async,
+    reason = "the suites take async functions; other stores need them"
+)]
+
 use std::sync::Arc;
 
 use usher_domain::ports::{ProfileStore, UsageStore};

@@ -5,13 +5,22 @@
 //! * [`containers`]: real databases through testcontainers, each engine started once for a whole
 //!   test run.
 //! * [`tokens`]: an issuer of test tokens, independent of the verifier under test.
+//! * [`fakes`]: the ports in memory, which can be told to misbehave.
+//! * [`key_server`]: the address of a key set, good and bad.
 //! * [`clock`]: a clock that stands still until it is told otherwise.
 //! * [`lambda`]: a Lambda binary as a process under an emulated Runtime API.
 //! * [`process`]: the server binary as a process.
 
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a test kit panics: that is how a test says that something does not hold"
+)]
+
 pub mod clock;
 pub mod conformance;
 pub mod containers;
+pub mod fakes;
+pub mod key_server;
 pub mod lambda;
 pub mod process;
 pub mod tokens;

@@ -59,7 +59,7 @@ pub(crate) struct ServeArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArguments {
-    /// The configuration file [default: $USHER_CONFIG, or ./usher.toml if there is one]
+    /// The configuration file; left out: the one that `USHER_CONFIG` names, or ./usher.toml
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
     /// Overrides log.format: json or text

@@ -11,7 +11,6 @@ use usher_store_memory::{MemoryKeyStore, MemoryProfileStore, MemoryUsageStore};
 use crate::{
     clock::SystemClock,
     config::{Config, StoreConfig, StoreUrl},
-    deadline::WithDeadline,
 };
 
 /// A deployment that could be opened.
@@ -113,9 +112,9 @@ pub async fn migrate(store: &StoreConfig) -> Result<(), OpenError> {
 }
 
 async fn open_store(config: &StoreConfig) -> Result<Arc<dyn ProfileStore>, OpenError> {
-    let store: Arc<dyn ProfileStore> = match &config.url {
+    match &config.url {
         // Memory answers at once: a deadline around it would only cost time.
-        StoreUrl::Memory => return Ok(Arc::new(MemoryProfileStore::new())),
+        StoreUrl::Memory => Ok(Arc::new(MemoryProfileStore::new())),
         #[cfg(feature = "sqlite")]
         StoreUrl::Sqlite(path) => {
             let settings = usher_store_sqlite::SqliteSettings {
@@ -124,10 +123,13 @@ async fn open_store(config: &StoreConfig) -> Result<Arc<dyn ProfileStore>, OpenE
                 timeout: config.timeout,
             };
             let database = usher_store_sqlite::Sqlite::open(&settings).await?;
-            Arc::new(usher_store_sqlite::SqliteProfileStore::new(database))
+            Ok(within(
+                usher_store_sqlite::SqliteProfileStore::new(database),
+                config.timeout,
+            ))
         }
         #[cfg(not(feature = "sqlite"))]
-        StoreUrl::Sqlite(_) => return Err(OpenError::NotBuilt("sqlite")),
+        StoreUrl::Sqlite(_) => Err(OpenError::NotBuilt("sqlite")),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => {
             let settings = usher_store_postgres::PgSettings {
@@ -136,10 +138,13 @@ async fn open_store(config: &StoreConfig) -> Result<Arc<dyn ProfileStore>, OpenE
                 timeout: config.timeout,
             };
             let database = usher_store_postgres::Pg::open(&settings).await?;
-            Arc::new(usher_store_postgres::PgProfileStore::new(database))
+            Ok(within(
+                usher_store_postgres::PgProfileStore::new(database),
+                config.timeout,
+            ))
         }
         #[cfg(not(feature = "postgres"))]
-        StoreUrl::Postgres(_) => return Err(OpenError::NotBuilt("postgres")),
+        StoreUrl::Postgres(_) => Err(OpenError::NotBuilt("postgres")),
         #[cfg(feature = "dynamodb")]
         StoreUrl::Dynamo(dynamo) => {
             let settings = usher_store_dynamodb::DynamoSettings {
@@ -151,13 +156,20 @@ async fn open_store(config: &StoreConfig) -> Result<Arc<dyn ProfileStore>, OpenE
                 consistent_reads: config.consistent_reads,
             };
             let database = usher_store_dynamodb::Dynamo::open(&settings).await?;
-            Arc::new(usher_store_dynamodb::DynamoProfileStore::new(database))
+            Ok(within(
+                usher_store_dynamodb::DynamoProfileStore::new(database),
+                config.timeout,
+            ))
         }
         #[cfg(not(feature = "dynamodb"))]
-        StoreUrl::Dynamo(_) => return Err(OpenError::NotBuilt("dynamodb")),
-    };
-    Ok(Arc::new(WithDeadline {
-        store,
-        timeout: config.timeout,
-    }))
+        StoreUrl::Dynamo(_) => Err(OpenError::NotBuilt("dynamodb")),
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
+fn within(store: impl ProfileStore, timeout: Duration) -> Arc<dyn ProfileStore> {
+    Arc::new(crate::deadline::WithDeadline {
+        store: Arc::new(store),
+        timeout,
+    })
 }

@@ -5,6 +5,7 @@
 
 mod clock;
 pub mod config;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
 mod deadline;
 mod deployment;
 mod keys_file;

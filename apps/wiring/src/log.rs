@@ -1,4 +1,5 @@
 use std::{
+    fmt::Write as _,
     io::{self, IsTerminal as _, Write as _},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -156,7 +157,8 @@ fn as_text(line: &str) -> String {
         ("requestId", "id"),
     ] {
         if !fields[name].is_null() {
-            text.push_str(&format!(" {short}={}", field(name)));
+            // Writing to a String cannot fail.
+            let _ = write!(text, " {short}={}", field(name));
         }
     }
     text

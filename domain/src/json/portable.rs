@@ -167,16 +167,14 @@ impl Reader {
     }
 
     fn step<'a, T: Deserialize<'a>>(&mut self, text: &'a str) -> Option<T> {
-        match serde_json::from_str(text) {
-            Ok(value) => Some(value),
+        let value = serde_json::from_str(text).ok();
+        if value.is_none() {
             // The syntax was checked before; what remains is an escape that stands for nothing. The
             // place that the parser names is one within this fragment, and would mislead.
-            Err(_) => {
-                self.syntax
-                    .get_or_insert_with(|| "a text has a lone surrogate".to_owned());
-                None
-            }
+            self.syntax
+                .get_or_insert_with(|| "a text has a lone surrogate".to_owned());
         }
+        value
     }
 
     fn report(&mut self, place: &Place, detail: &'static str) -> Value {

@@ -28,10 +28,11 @@ pub(crate) fn of_refusal(refusal: Refusal, id: RequestId) -> Problem {
         Refusal::Token(TokenError::Expired) => {
             invalid_token(ErrorCode::TokenExpired, "the token has expired")
         }
-        Refusal::Token(TokenError::KeySetUnavailable(error)) => of_store(&error, id),
         Refusal::InvalidApiKey => Problem::new(ErrorCode::InvalidApiKey),
         Refusal::Limited(refused) => of_limit(&refused),
-        Refusal::Store(error) => of_store(&error, id),
+        Refusal::Token(TokenError::KeySetUnavailable(error)) | Refusal::Store(error) => {
+            of_store(&error, id)
+        }
     }
 }
 

@@ -303,8 +303,9 @@ impl Reader {
             Ok(value) => {
                 let displayed = match (&entry.raw, shown) {
                     (_, Shown::Hidden) => "(hidden)".to_owned(),
-                    (Raw::Text(text), Shown::Plainly) => text.clone(),
-                    (Raw::Typed(Value::String(text)), Shown::Plainly) => text.clone(),
+                    (Raw::Text(text) | Raw::Typed(Value::String(text)), Shown::Plainly) => {
+                        text.clone()
+                    }
                     (Raw::Typed(value), Shown::Plainly) => value.to_string(),
                 };
                 self.effective.push(Effective {

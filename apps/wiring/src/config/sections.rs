@@ -334,21 +334,19 @@ fn issuer(reader: &mut Reader, leeway: Duration) -> Option<IssuerSettings> {
             }
         });
     let mut given = [uri, inline, file].into_iter().flatten();
-    let keys = match (given.next(), given.next()) {
-        (Some(keys), None) => Some(keys),
-        _ => {
-            reader.missing(
-                "jwks_uri",
-                "one of jwks_uri, jwks_file and jwks must say where keys are",
-            );
-            None
-        }
-    };
+    let keys = given.next().filter(|_| given.next().is_none());
+    if keys.is_none() {
+        reader.missing(
+            "jwks_uri",
+            "one of jwks_uri, jwks_file and jwks must say where keys are",
+        );
+    }
     let mut parsed = Vec::new();
     for name in algorithms.unwrap_or_else(|| vec![Algorithm::Rs256.to_string()]) {
-        match name.parse() {
-            Ok(algorithm) => parsed.push(algorithm),
-            Err(()) => reader.wrong("algorithms", format!("{name:?} is not one of RS256, ES256")),
+        if let Ok(algorithm) = name.parse() {
+            parsed.push(algorithm);
+        } else {
+            reader.wrong("algorithms", format!("{name:?} is not one of RS256, ES256"));
         }
     }
     if issuer.is_none() {
@@ -502,6 +500,8 @@ fn size(number: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     const ISSUER: &str = r#"
@@ -536,7 +536,7 @@ mod tests {
         assert_eq!(config.server.shutdown_timeout, Duration::from_secs(20));
         assert_eq!(config.server.max_in_flight, 1024);
         assert!(
-            matches!(config.store.url, StoreUrl::Sqlite(path) if path == PathBuf::from("usher.db"))
+            matches!(config.store.url, StoreUrl::Sqlite(path) if path == Path::new("usher.db"))
         );
         assert!(config.store.migrate && config.store.consistent_reads);
         assert_eq!(config.store.timeout, Duration::from_secs(2));

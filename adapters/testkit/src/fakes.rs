@@ -1,0 +1,346 @@
+//! The domain's ports in memory, which can be told to misbehave.
+//!
+//! An adapter must not depend on another adapter, so the tests of the HTTP surface stand on these.
+//! They pass the conformance suites like any store.
+
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use usher_domain::{
+    ports::{
+        Deleted, Expected, KeyStore, ProfileStore, Put, Receipt, StoreError, StoreErrorKind,
+        StoredProfile, Taken, TokenError, TokenVerifier, UsageStore, Version,
+    },
+    principal::Principal,
+    profile::Profile,
+    time::Timestamp,
+    usage::{
+        account::{self, AccountState, Verdict},
+        api_key::ApiKeyHash,
+        membership::{Account, KeyEntry},
+    },
+    user_id::UserId,
+};
+
+/// What the errors of a failing fake say: the context and its cause. No client may ever see it.
+pub const FAULT_SAYS: [&str; 2] = ["reading marked_table", "postgres://usher:marked-password@db"];
+/// What a panicking fake says. No client may ever see it.
+pub const PANIC_SAYS: &str = "a marked-panic, on purpose";
+
+/// The `iss` of every principal of [`PlainTokens`].
+pub const ISSUER: &str = "https://issuer.example.com/";
+
+/// What a fake does when it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// What it is there for.
+    Serve,
+    /// Every call is an error of this kind.
+    Fail(StoreErrorKind),
+    /// A call waits until the behaviour changes, and then does as it is told.
+    Stall,
+    /// Every call panics.
+    Panic,
+}
+
+#[derive(Debug)]
+struct Switch(watch::Sender<Behaviour>);
+
+impl Switch {
+    fn new() -> Self {
+        Self(watch::Sender::new(Behaviour::Serve))
+    }
+
+    fn set(&self, behaviour: Behaviour) {
+        self.0.send_replace(behaviour);
+    }
+
+    async fn pass(&self) -> Result<(), StoreError> {
+        let mut told = self.0.subscribe();
+        let behaviour = told
+            .wait_for(|behaviour| *behaviour != Behaviour::Stall)
+            .await
+            .map_or(Behaviour::Serve, |behaviour| *behaviour);
+        match behaviour {
+            Behaviour::Serve | Behaviour::Stall => Ok(()),
+            Behaviour::Fail(kind) => Err(fault(kind)),
+            Behaviour::Panic => panic!("{PANIC_SAYS}"),
+        }
+    }
+}
+
+fn fault(kind: StoreErrorKind) -> StoreError {
+    let [context, source] = FAULT_SAYS;
+    StoreError::new(kind, context).caused_by(source)
+}
+
+/// A fake that panicked while it was asked has changed nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Profiles in a map.
+#[derive(Debug)]
+pub struct FakeProfileStore {
+    rows: Mutex<HashMap<UserId, StoredProfile>>,
+    next_version: AtomicU64,
+    switch: Switch,
+    contended: AtomicBool,
+    pings: AtomicUsize,
+    calls: AtomicUsize,
+}
+
+impl FakeProfileStore {
+    /// A store without profiles.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            rows: Mutex::default(),
+            next_version: 1.into(),
+            switch: Switch::new(),
+            contended: false.into(),
+            pings: 0.into(),
+            calls: 0.into(),
+        }
+    }
+
+    /// Tells the store what to do from now on; calls that are stalled go on by it.
+    pub fn behave(&self, behaviour: Behaviour) {
+        self.switch.set(behaviour);
+    }
+
+    /// From now on somebody else writes between every read and every write that relies on it.
+    pub fn contend(&self) {
+        self.contended.store(true, Ordering::SeqCst);
+    }
+
+    /// How often it was asked whether it can serve.
+    #[must_use]
+    pub fn pings(&self) -> usize {
+        self.pings.load(Ordering::SeqCst)
+    }
+
+    /// How often it was asked for anything else.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    async fn called(&self) -> Result<(), StoreError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.switch.pass().await
+    }
+
+    /// Whether the row is what is expected; under contention no version ever is.
+    fn holds(&self, row: Option<&StoredProfile>, expected: &Expected) -> bool {
+        match (row, expected) {
+            (_, Expected::Anything) | (None, Expected::Absent) => true,
+            (Some(row), Expected::Version(version)) => {
+                row.version == *version && !self.contended.load(Ordering::SeqCst)
+            }
+            (Some(_), Expected::Absent) | (None, Expected::Version(_)) => false,
+        }
+    }
+}
+
+impl Default for FakeProfileStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl ProfileStore for FakeProfileStore {
+    async fn get(&self, id: &UserId) -> Result<Option<StoredProfile>, StoreError> {
+        self.called().await?;
+        Ok(lock(&self.rows).get(id).cloned())
+    }
+
+    async fn put(
+        &self,
+        id: &UserId,
+        profile: &Profile,
+        expected: &Expected,
+    ) -> Result<Put, StoreError> {
+        self.called().await?;
+        let mut rows = lock(&self.rows);
+        if !self.holds(rows.get(id), expected) {
+            return Ok(Put::Conflict);
+        }
+        let version = self.next_version.fetch_add(1, Ordering::SeqCst);
+        let row = StoredProfile {
+            profile: profile.clone(),
+            version: Version::new(version.to_string()),
+        };
+        Ok(match rows.insert(id.clone(), row) {
+            None => Put::Created,
+            Some(_) => Put::Replaced,
+        })
+    }
+
+    async fn delete(&self, id: &UserId, expected: &Expected) -> Result<Deleted, StoreError> {
+        self.called().await?;
+        let mut rows = lock(&self.rows);
+        let row = rows.get(id);
+        if row.is_none() {
+            return Ok(Deleted::Absent);
+        }
+        if !self.holds(row, expected) {
+            return Ok(Deleted::Conflict);
+        }
+        rows.remove(id);
+        Ok(Deleted::Deleted)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.pings.fetch_add(1, Ordering::SeqCst);
+        self.switch.pass().await
+    }
+}
+
+/// The domain's rule over a map.
+#[derive(Debug)]
+pub struct FakeUsageStore {
+    accounts: Mutex<HashMap<Arc<str>, AccountState>>,
+    switch: Switch,
+}
+
+impl FakeUsageStore {
+    /// A store in which nothing has been spent.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            accounts: Mutex::default(),
+            switch: Switch::new(),
+        }
+    }
+
+    /// Tells the store what to do from now on.
+    pub fn behave(&self, behaviour: Behaviour) {
+        self.switch.set(behaviour);
+    }
+}
+
+impl Default for FakeUsageStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl UsageStore for FakeUsageStore {
+    async fn take(
+        &self,
+        account: &Account,
+        tokens: NonZeroU32,
+        now: Timestamp,
+    ) -> Result<Taken, StoreError> {
+        self.switch.pass().await?;
+        let mut accounts = lock(&self.accounts);
+        let state = accounts.get(&account.id).copied().unwrap_or_default();
+        match account::take(&state, &account.limits, tokens, now) {
+            Verdict::Refused(refused) => Ok(Taken::Refused(refused)),
+            Verdict::Granted { state, levels } => {
+                accounts.insert(Arc::clone(&account.id), state);
+                let window = account.limits.quota.and_then(|quota| {
+                    let spent = state.spent?;
+                    Some(quota.period().window_at(spent.window_start))
+                });
+                let receipt = Receipt { tokens, window };
+                Ok(Taken::Granted { receipt, levels })
+            }
+        }
+    }
+
+    async fn give_back(&self, account: &Account, receipt: Receipt) -> Result<(), StoreError> {
+        self.switch.pass().await?;
+        if let Some(state) = lock(&self.accounts).get_mut(&account.id) {
+            *state = account::give_back(state, &account.limits, receipt.tokens, receipt.window);
+        }
+        Ok(())
+    }
+}
+
+/// The keys of a list.
+#[derive(Debug)]
+pub struct FakeKeyStore {
+    entries: HashMap<ApiKeyHash, Arc<KeyEntry>>,
+    switch: Switch,
+}
+
+impl FakeKeyStore {
+    /// A store of these keys.
+    #[must_use]
+    pub fn new(keys: impl IntoIterator<Item = (ApiKeyHash, KeyEntry)>) -> Self {
+        let entries = keys
+            .into_iter()
+            .map(|(hash, entry)| (hash, Arc::new(entry)))
+            .collect();
+        Self {
+            entries,
+            switch: Switch::new(),
+        }
+    }
+
+    /// Tells the store what to do from now on.
+    pub fn behave(&self, behaviour: Behaviour) {
+        self.switch.set(behaviour);
+    }
+}
+
+#[async_trait]
+impl KeyStore for FakeKeyStore {
+    async fn find(&self, hash: &ApiKeyHash) -> Result<Option<Arc<KeyEntry>>, StoreError> {
+        self.switch.pass().await?;
+        Ok(self.entries.get(hash).cloned())
+    }
+}
+
+/// A verifier whose tokens are words with semicolons between, because a bearer token has no spaces:
+/// `user:alice;scope:profiles/read;group:support`.
+///
+/// What follows `user:` may hold JSON's escapes (`user:Zo\u00eb`): a header is ASCII. The tokens
+/// `expired` and `unavailable` get the answer that they name; whatever else does not read is
+/// invalid.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlainTokens;
+
+#[async_trait]
+impl TokenVerifier for PlainTokens {
+    async fn verify(&self, token: &str, _now: Timestamp) -> Result<Arc<Principal>, TokenError> {
+        const UNREADABLE: TokenError = TokenError::Invalid("the token cannot be read");
+        match token {
+            "expired" => return Err(TokenError::Expired),
+            "unavailable" => {
+                let fault = fault(StoreErrorKind::Unavailable);
+                return Err(TokenError::KeySetUnavailable(fault));
+            }
+            _ => {}
+        }
+        let mut principal = Principal::new("", ISSUER);
+        for word in token.split(';') {
+            match word.split_once(':').ok_or(UNREADABLE)? {
+                ("user", escaped) => {
+                    let id: String = serde_json::from_str(&format!("\"{escaped}\""))
+                        .map_err(|_| UNREADABLE)?;
+                    principal.id = id.into();
+                }
+                ("scope", scope) => drop(principal.scopes.insert(scope.into())),
+                ("group", group) => drop(principal.groups.insert(group.into())),
+                _ => return Err(UNREADABLE),
+            }
+        }
+        if principal.id.is_empty() {
+            return Err(UNREADABLE);
+        }
+        Ok(Arc::new(principal))
+    }
+}

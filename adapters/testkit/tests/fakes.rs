@@ -1,0 +1,17 @@
+//! The fakes against the suites that every store is held to.
+
+use std::sync::Arc;
+
+use usher_domain::ports::{ProfileStore, UsageStore};
+use usher_testkit::fakes::{FakeProfileStore, FakeUsageStore};
+
+async fn profiles() -> (Arc<dyn ProfileStore>, ()) {
+    (Arc::new(FakeProfileStore::new()), ())
+}
+
+async fn usage() -> (Arc<dyn UsageStore>, ()) {
+    (Arc::new(FakeUsageStore::new()), ())
+}
+
+usher_testkit::profile_store_conformance!(profiles);
+usher_testkit::usage_store_conformance!(usage);
