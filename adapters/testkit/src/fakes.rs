@@ -31,7 +31,10 @@ use usher_domain::{
 };
 
 /// What the errors of a failing fake say: the context and its cause. No client may ever see it.
-pub const FAULT_SAYS: [&str; 2] = ["reading marked_table", "postgres://usher:marked-password@db"];
+pub const FAULT_SAYS: [&str; 2] = [
+    "reading marked_table",
+    "postgres://usher:marked-password@db",
+];
 /// What a panicking fake says. No client may ever see it.
 pub const PANIC_SAYS: &str = "a marked-panic, on purpose";
 
@@ -329,8 +332,8 @@ impl TokenVerifier for PlainTokens {
         for word in token.split(';') {
             match word.split_once(':').ok_or(UNREADABLE)? {
                 ("user", escaped) => {
-                    let id: String = serde_json::from_str(&format!("\"{escaped}\""))
-                        .map_err(|_| UNREADABLE)?;
+                    let id: String =
+                        serde_json::from_str(&format!("\"{escaped}\"")).map_err(|_| UNREADABLE)?;
                     principal.id = id.into();
                 }
                 ("scope", scope) => drop(principal.scopes.insert(scope.into())),

@@ -22,6 +22,7 @@ pub struct KeysProblem {
 /// # Errors
 /// Everything that is wrong, each with its line.
 pub fn parse_keys(text: &str) -> Result<Vec<ApiKey>, Vec<KeysProblem>> {
+    let text = text.lines().map(plain_csv).collect::<Vec<_>>().join("\n");
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .flexible(true)
@@ -77,7 +78,6 @@ pub fn parse_keys(text: &str) -> Result<Vec<ApiKey>, Vec<KeysProblem>> {
                 description: cell(description).to_owned(),
                 enabled,
                 plans: cell(plans)
-                    .trim_matches('\'')
                     .split(',')
                     .map(str::trim)
                     .filter(|id| !id.is_empty())
@@ -90,6 +90,43 @@ pub fn parse_keys(text: &str) -> Result<Vec<ApiKey>, Vec<KeysProblem>> {
         Ok(keys)
     } else {
         Err(problems)
+    }
+}
+
+/// A line as RFC 4180 has it: AWS's own samples put spaces before a field's quotes, and allow single
+/// ones.
+fn plain_csv(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut rest = line;
+    loop {
+        rest = rest.trim_start_matches([' ', '\t']);
+        let quoted = rest
+            .chars()
+            .next()
+            .filter(|letter| matches!(letter, '"' | '\''))
+            .and_then(|quote| {
+                let (inside, after) = rest.get(1..)?.split_once(quote)?;
+                let after = after.trim_start_matches([' ', '\t']);
+                (after.is_empty() || after.starts_with(',')).then_some((inside, after))
+            });
+        if let Some((inside, after)) = quoted {
+            plain.push('"');
+            plain.push_str(&inside.replace('"', "\"\""));
+            plain.push('"');
+            rest = after;
+        } else {
+            let end = rest.find(',').unwrap_or(rest.len());
+            let (field, after) = rest.split_at(end);
+            plain.push_str(field);
+            rest = after;
+        }
+        match rest.strip_prefix(',') {
+            None => return plain,
+            Some(after) => {
+                plain.push(',');
+                rest = after;
+            }
+        }
     }
 }
 
@@ -106,7 +143,7 @@ mod tests {
         let sample = "Name, key, description, Enabled, usageplanIds, Owner\n\
             MyFirstKey, abcdef1234ghijklmnop8901, An imported key, TRUE, c7y23b, me\n\
             MySecondKey, 1234ABCDEFghijklmnop123, ,FALSE , \"abc,def\", me\n\
-            MyThirdKey, 1234abcdefghijklmnop456, , , , me\n";
+            MyThirdKey, 1234abcdefghijklmnop456, 'tis, , 'a, b', me\n";
         let keys = parse_keys(sample).unwrap();
         let read: Vec<_> = keys
             .iter()
@@ -120,7 +157,7 @@ mod tests {
             [
                 ("MyFirstKey", true, "c7y23b".to_owned()),
                 ("MySecondKey", false, "abc+def".to_owned()),
-                ("MyThirdKey", true, String::new()),
+                ("MyThirdKey", true, "a+b".to_owned()),
             ]
         );
         assert_eq!(

@@ -211,13 +211,9 @@ impl Reader {
         read
     }
 
-    /// Whether anything is set under `section`.
-    pub(crate) fn has_section(&self, section: &str) -> bool {
-        let start = format!("{}.", normalise(section));
-        self.sources
-            .entries
-            .keys()
-            .any(|key| key.starts_with(&start))
+    /// Whether `key` is set, to something valid or not.
+    pub(crate) fn is_set(&self, key: &str) -> bool {
+        self.sources.entries.contains_key(&normalise(key))
     }
 
     /// Says how the value of `key` is shown, when it is neither plainly nor not at all.

@@ -309,7 +309,9 @@ fn identity(reader: &mut Reader) -> IdentityConfig {
 }
 
 fn issuer(reader: &mut Reader, leeway: Duration) -> Option<IssuerSettings> {
-    reader.word("kind", &[("oidc", ())]);
+    if reader.word("kind", &[("oidc", ())]).is_none() && !reader.is_set("kind") {
+        reader.missing("kind", "must be \"oidc\"");
+    }
     let issuer = reader.text("issuer");
     let audiences = reader
         .texts("audiences")
@@ -428,7 +430,7 @@ fn usage(reader: &mut Reader) -> UsageConfig {
             );
         }
     }
-    if api_key_required && keys.is_empty() && !reader.has_section("usage.keys") {
+    if api_key_required && keys.is_empty() && !reader.is_set("usage.keys") {
         reader.missing(
             "usage.keys",
             "API keys are required and there are none: name a file of keys, or set \

@@ -1,0 +1,225 @@
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde_json::Value;
+use usher_domain::{
+    access::Policy,
+    ports::{Clock as _, Taken, UsageStore as _},
+    profile::MAX_PROFILE_BYTES,
+    service::{ApiKeyPolicy, FrontDoor, Profiles},
+    time::Timestamp,
+    usage::{
+        account::Limits as PlanLimits,
+        api_key::{ApiKey, ApiKeyHash, ApiKeyId},
+        membership::{Account, KeyEntry},
+        plan::{ApiStage, PlanId, UsagePlan},
+        quota::{Period, Quota},
+        throttle::Throttle,
+    },
+};
+use usher_http::{AccessLog, App, Limits, Settings, Stack};
+use usher_testkit::{
+    clock::FakeClock,
+    fakes::{FakeKeyStore, FakeProfileStore, FakeUsageStore, PlainTokens},
+};
+
+use super::{
+    Answer, Ask, DISABLED_KEY, KEY, KEY_OF_ANOTHER_STAGE, KEY_WITHOUT_PLAN, OTHER_KEY,
+};
+
+const PLAN: &str = "standard";
+
+/// What a test says about a deployment.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) policy: Policy,
+    pub(crate) plan: PlanLimits,
+    pub(crate) needs_key: bool,
+    pub(crate) limits: Limits,
+    pub(crate) max_profile_bytes: usize,
+    pub(crate) development_jwks: Option<String>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            plan: plan_limits(50.0, 100, 10_000),
+            needs_key: true,
+            limits: Limits {
+                timeout: Some(Duration::from_secs(10)),
+                max_in_flight: Some(64),
+            },
+            max_profile_bytes: MAX_PROFILE_BYTES,
+            development_jwks: None,
+        }
+    }
+}
+
+/// A throttle, and a quota a day.
+pub(crate) fn plan_limits(rate: f64, burst: u64, quota: u64) -> PlanLimits {
+    PlanLimits {
+        throttle: Some(Throttle::new(rate, burst).expect("a throttle")),
+        quota: NonZeroU64::new(quota).map(|limit| Quota::new(limit, Period::Day)),
+    }
+}
+
+/// Sunday, 22 November 2026, at noon.
+fn noon() -> Timestamp {
+    Timestamp::from_seconds(1_795_348_800)
+}
+
+/// A deployment of fakes.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) stack: Stack,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) profiles: Arc<FakeProfileStore>,
+    pub(crate) usage: Arc<FakeUsageStore>,
+    pub(crate) keys: Arc<FakeKeyStore>,
+    pub(crate) log: Arc<Lines>,
+    plan: Arc<UsagePlan>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Setup::default().start()
+    }
+
+    pub(crate) async fn ask(&self, ask: Ask) -> Answer {
+        Answer::of(self.stack.answer(ask.into_request()).await).await
+    }
+
+    /// Puts Alice's profile and answers its tag.
+    pub(crate) async fn alice_has(&self, body: &'static str) -> String {
+        let answer = self.ask(Ask::put(super::ALICE, body)).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+        answer.tag().to_owned()
+    }
+
+    /// Spends all that the plan gives `key` at once, behind the front door's back.
+    pub(crate) async fn spend_all(&self, key: &str) {
+        let account = Account::of(&self.plan, &id_of(key));
+        let take = || {
+            let now = self.clock.now();
+            self.usage.take(&account, NonZeroU32::MIN, now)
+        };
+        while let Taken::Granted { .. } = take().await.expect("an answer") {}
+    }
+}
+
+impl Setup {
+    pub(crate) fn start(self) -> World {
+        let stage = |name: &str| ApiStage {
+            api_id: "api".into(),
+            stage: name.into(),
+        };
+        let plan = plan(PLAN, self.plan, stage("prod"));
+        let elsewhere = plan_of_another_stage(stage("test"));
+        let plans = [Arc::clone(&plan), elsewhere];
+        let keys = Arc::new(FakeKeyStore::new([
+            key(KEY, true, &[PLAN], &plans),
+            key(OTHER_KEY, true, &[PLAN], &plans),
+            key(DISABLED_KEY, false, &[PLAN], &plans),
+            key(KEY_OF_ANOTHER_STAGE, true, &["elsewhere"], &plans),
+            key(KEY_WITHOUT_PLAN, true, &[], &plans),
+        ]));
+        let clock = Arc::new(FakeClock::at(noon()));
+        let profiles = Arc::new(FakeProfileStore::new());
+        let usage = Arc::new(FakeUsageStore::new());
+        let log = Arc::new(Lines::default());
+        let policy = if self.needs_key {
+            ApiKeyPolicy::Required(stage("prod"))
+        } else {
+            ApiKeyPolicy::Ignored
+        };
+        let front_door = FrontDoor::new(
+            Arc::new(PlainTokens),
+            Arc::clone(&keys) as _,
+            Arc::clone(&usage) as _,
+            policy,
+        );
+        let app = App::new(
+            front_door,
+            Profiles::new(Arc::clone(&profiles) as _, self.policy),
+            Arc::clone(&clock) as _,
+            Settings {
+                max_profile_bytes: self.max_profile_bytes,
+                development_jwks: self.development_jwks,
+            },
+        );
+        World {
+            stack: Stack::new(app, Arc::clone(&log) as _, self.limits),
+            clock,
+            profiles,
+            usage,
+            keys,
+            log,
+            plan,
+        }
+    }
+}
+
+fn plan(id: &str, limits: PlanLimits, stage: ApiStage) -> Arc<UsagePlan> {
+    Arc::new(UsagePlan {
+        id: PlanId::new(id),
+        name: String::new(),
+        description: String::new(),
+        limits,
+        stages: vec![stage],
+    })
+}
+
+fn plan_of_another_stage(stage: ApiStage) -> Arc<UsagePlan> {
+    plan("elsewhere", PlanLimits::default(), stage)
+}
+
+fn id_of(key: &str) -> ApiKeyId {
+    ApiKeyId::new(&format!("id-{}", &key[key.len() - 2..]))
+}
+
+fn key(
+    key: &str,
+    enabled: bool,
+    plans: &[&str],
+    known: &[Arc<UsagePlan>],
+) -> (ApiKeyHash, KeyEntry) {
+    let hash = ApiKeyHash::of(key).expect("a key");
+    let key = ApiKey {
+        id: id_of(key),
+        hash,
+        name: String::new(),
+        description: String::new(),
+        enabled,
+        plans: plans.iter().map(|id| PlanId::new(id)).collect(),
+    };
+    (hash, KeyEntry::join(&key, known).expect("a key with plans"))
+}
+
+/// The access log.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(Mutex<Vec<String>>);
+
+impl Lines {
+    /// What was written since the last time, as text.
+    pub(crate) fn take_text(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What was written since the last time. Every line is one JSON object.
+    pub(crate) fn take(&self) -> Vec<Value> {
+        let read = |line: &String| serde_json::from_str(line).expect("a line of JSON");
+        self.take_text().iter().map(read).collect()
+    }
+}
+
+impl AccessLog for Lines {
+    fn write(&self, line: &str) {
+        assert!(!line.contains('\n'), "{line}");
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.push(line.to_owned());
+    }
+}

@@ -1,0 +1,205 @@
+//! What only a table that others fill, or that is not there, can do wrong.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+    types::{
+        AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+        ScalarAttributeType,
+    },
+};
+use usher_domain::{
+    ports::{Expected, ProfileStore as _, Put, StoreErrorKind},
+    profile::Profile,
+    user_id::UserId,
+};
+use usher_store_dynamodb::{Dynamo, DynamoProfileStore, DynamoSettings};
+use usher_testkit::containers;
+
+async fn settings(migrate: bool) -> DynamoSettings {
+    DynamoSettings {
+        table: containers::unique_name("profiles"),
+        region: Some("eu-west-1".to_owned()),
+        endpoint: Some(containers::dynamodb().await),
+        migrate,
+        timeout: Duration::from_secs(10),
+        consistent_reads: true,
+    }
+}
+
+/// Another program's client.
+fn raw(settings: &DynamoSettings) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .endpoint_url(settings.endpoint.clone().unwrap())
+        .credentials_provider(Credentials::new("other", "other", None, None, "test"))
+        .build();
+    Client::from_conf(config)
+}
+
+async fn put_raw(settings: &DynamoSettings, id: &str, attributes: &[(&str, AttributeValue)]) {
+    let mut item: HashMap<_, _> = attributes
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
+    item.insert("userId".to_owned(), AttributeValue::S(id.to_owned()));
+    raw(settings)
+        .put_item()
+        .table_name(&settings.table)
+        .set_item(Some(item))
+        .send()
+        .await
+        .unwrap();
+}
+
+fn alice() -> UserId {
+    UserId::parse("alice").unwrap()
+}
+
+#[tokio::test]
+async fn an_item_that_another_program_wrote_is_read_at_once() {
+    let settings = settings(true).await;
+    let store = DynamoProfileStore::new(Dynamo::open(&settings).await.unwrap());
+    let number = |text: &str| AttributeValue::N(text.to_owned());
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let nested = [
+        ("city".to_owned(), text("Ulm")),
+        ("zip".to_owned(), number("89073")),
+    ];
+    put_raw(
+        &settings,
+        "alice",
+        &[
+            ("age", number("30")),
+            ("score", number("1.50")),
+            ("address", AttributeValue::M(nested.into())),
+            (
+                "tags",
+                AttributeValue::Ss(vec!["b".to_owned(), "a".to_owned()]),
+            ),
+            ("picture", AttributeValue::B(vec![1, 2, 3].into())),
+            ("_internal", text("another tool's")),
+        ],
+    )
+    .await;
+    let stored = store.get(&alice()).await.unwrap().unwrap();
+    assert_eq!(
+        stored.profile.as_json(),
+        r#"{"address":{"city":"Ulm","zip":89073},"age":30,"picture":"AQID","score":1.5,"tags":["a","b"]}"#
+    );
+}
+
+#[tokio::test]
+async fn an_item_without_metadata_is_claimed_by_its_first_conditional_write() {
+    let settings = settings(true).await;
+    let store = DynamoProfileStore::new(Dynamo::open(&settings).await.unwrap());
+    put_raw(
+        &settings,
+        "alice",
+        &[("n", AttributeValue::N("1".to_owned()))],
+    )
+    .await;
+    let claimed = store.get_for_write(&alice()).await.unwrap().unwrap();
+    // The other program replaces the item in between: nothing of ours is in it any more.
+    put_raw(
+        &settings,
+        "alice",
+        &[("n", AttributeValue::N("2".to_owned()))],
+    )
+    .await;
+    let profile = Profile::from_stored_json(b"{\"n\":3}").unwrap();
+    let expected = Expected::Version(claimed.version);
+    assert_eq!(
+        store.put(&alice(), &profile, &expected).await.unwrap(),
+        Put::Conflict
+    );
+    let claimed = store.get_for_write(&alice()).await.unwrap().unwrap();
+    let expected = Expected::Version(claimed.version);
+    assert_eq!(
+        store.put(&alice(), &profile, &expected).await.unwrap(),
+        Put::Replaced
+    );
+}
+
+#[tokio::test]
+async fn an_attribute_without_a_json_form_is_reported_with_its_place() {
+    let settings = settings(true).await;
+    let store = DynamoProfileStore::new(Dynamo::open(&settings).await.unwrap());
+    let digits = AttributeValue::N("0.1234567890123456789012345678901234567".to_owned());
+    put_raw(
+        &settings,
+        "alice",
+        &[("a", AttributeValue::L(vec![digits]))],
+    )
+    .await;
+    let error = store.get(&alice()).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+    assert!(error.to_string().contains("/a/0"), "{error}");
+}
+
+#[tokio::test]
+async fn a_missing_table_stops_the_start_and_says_what_to_do() {
+    let settings = settings(false).await;
+    let error = Dynamo::open(&settings).await.unwrap_err().to_string();
+    assert!(
+        error.contains(&settings.table) && error.contains("usher migrate"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_table_with_another_key_stops_the_start() {
+    let settings = settings(true).await;
+    raw(&settings)
+        .create_table()
+        .table_name(&settings.table)
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(
+            AttributeDefinition::builder()
+                .attribute_name("id")
+                .attribute_type(ScalarAttributeType::S)
+                .build()
+                .unwrap(),
+        )
+        .key_schema(
+            KeySchemaElement::builder()
+                .attribute_name("id")
+                .key_type(KeyType::Hash)
+                .build()
+                .unwrap(),
+        )
+        .send()
+        .await
+        .unwrap();
+    let error = Dynamo::open(&settings).await.unwrap_err().to_string();
+    assert!(error.contains("another key"), "{error}");
+}
+
+#[tokio::test]
+async fn several_processes_may_create_the_table_at_once() {
+    let settings = settings(true).await;
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let settings = settings.clone();
+            tokio::spawn(async move { Dynamo::open(&settings).await.map(drop) })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_out_of_reach_is_transient() {
+    let settings = DynamoSettings {
+        // Port 1 is not listened on.
+        endpoint: Some("http://127.0.0.1:1".to_owned()),
+        ..settings(true).await
+    };
+    let error = Dynamo::open(&settings).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(error.is_transient());
+}
