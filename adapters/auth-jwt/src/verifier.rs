@@ -72,6 +72,19 @@ impl JwtVerifier {
         Some(Ok(Arc::clone(&known.principal)))
     }
 
+    /// Whether an id made by one issuer begins with another's longer prefix. Without this, the issuer
+    /// whose prefix is empty could name a subject `b:alice` and be another issuer's `alice`.
+    fn belongs_to_another(&self, issuer: usize, id: &str) -> bool {
+        let own = self
+            .issuers
+            .get(issuer)
+            .map_or("", |issuer| &issuer.settings.subject_prefix);
+        self.issuers.iter().any(|other| {
+            let prefix = &other.settings.subject_prefix;
+            prefix.len() > own.len() && id.starts_with(prefix.as_str())
+        })
+    }
+
     async fn judge(&self, token: &str, now: Timestamp) -> Result<Verified, TokenError> {
         let parts = header::split(token).map_err(TokenError::Invalid)?;
         let claims = Claims::parse(&parts.payload).map_err(TokenError::Invalid)?;
@@ -106,6 +119,11 @@ impl JwtVerifier {
                 ClaimsError::Invalid(why) => TokenError::Invalid(why),
                 ClaimsError::Expired => TokenError::Expired,
             })?;
+        if self.belongs_to_another(index, &judged.principal.id) {
+            return Err(TokenError::Invalid(
+                "the token's subject belongs to another issuer",
+            ));
+        }
         Ok(Verified {
             principal: Arc::new(judged.principal),
             expires: judged.expires,

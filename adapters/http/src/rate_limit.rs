@@ -36,8 +36,7 @@ pub(crate) fn announce(levels: &Levels, headers: &mut HeaderMap) {
     }
 }
 
-/// Whole seconds, rounded up: a caller that waits so long has waited long enough. Waits are exact
-/// to the millisecond, so that what is over by less does not cost a second.
+/// Whole seconds, rounded up: a caller that waits so long has waited long enough.
 pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     wait.as_nanos()
         .div_ceil(1_000_000_000)

@@ -1,9 +1,4 @@
-use axum::{
-    Extension, Router,
-    extract::State,
-    response::Response,
-    routing::{any, get},
-};
+use axum::{Extension, Router, extract::State, response::Response, routing::any};
 
 use crate::{
     handlers::{development, health, profile},
@@ -27,7 +22,7 @@ pub fn router(app: App) -> Router {
 
 fn development_routes(app: &App) -> Router<App> {
     if app.0.settings.development_jwks.is_some() {
-        Router::new().route(development::KEY_SET, get(development::key_set))
+        Router::new().route(development::KEY_SET, any(development::key_set))
     } else {
         Router::new()
     }

@@ -4,9 +4,9 @@
 //!
 //! 1. request id and start time: everything after can name the request;
 //! 2. access log: sees every answer, those of the layers below included;
-//! 3. catch panic: 500, and the process goes on;
-//! 4. in-flight bound: 503 at once, while those already admitted keep their latency;
-//! 5. deadline: 504; a store's own deadline is shorter and answers 503;
+//! 3. in-flight bound: 503 at once, while those already admitted keep their latency;
+//! 4. deadline: 504; a store's own deadline is shorter and answers 503;
+//! 5. catch panic: 500, and the process goes on;
 //! 6. the Router: routes, then in each handler user id, token, key, limits, access, body, store.
 //!
 //! It is one service and not five, because every boxed layer costs what the whole front door costs.

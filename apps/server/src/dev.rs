@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{self, Write as _},
     net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -67,6 +68,8 @@ struct State {
 /// Makes what is not there yet; a second run finds the same keys and users.
 fn prepare(dir: &Path) -> anyhow::Result<State> {
     make_private_folder(dir)?;
+    // A folder that was there before may have let others in.
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
     let (_, key_set) = key_in(dir)?;
     let jwks = fs::read_to_string(&key_set)?;
     let plans = dir.join("usage-plans.json");

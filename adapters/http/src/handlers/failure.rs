@@ -107,7 +107,7 @@ pub(crate) fn of_profile(failure: ProfileFailure, user_id: &UserId, id: RequestI
     }
 }
 
-/// The one place where a store's error is logged. Its text never reaches the client.
+/// Logs a store's error, once. Its text never reaches the client.
 fn of_store(error: &StoreError, id: RequestId) -> Problem {
     let (kind, said) = (error.kind(), chain(error));
     match kind {

@@ -8,13 +8,8 @@ use axum::{
     response::Response,
 };
 
-use super::failure;
-use crate::{
-    problem::{ErrorCode, Problem},
-    report::Report,
-    request_id::RequestId,
-    state::App,
-};
+use super::{failure, read_only};
+use crate::{problem::ErrorCode, report::Report, request_id::RequestId, state::App};
 
 pub(crate) const LIVE: &str = "/healthz";
 pub(crate) const READY: &str = "/readyz";
@@ -23,15 +18,10 @@ pub(crate) const READY: &str = "/readyz";
 const ASK_EVERY: Duration = Duration::from_secs(1);
 /// A store that takes longer is not ready.
 const DEADLINE: Duration = Duration::from_secs(1);
-const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
 /// The process answers.
 pub(crate) async fn live(method: Method, Extension(id): Extension<RequestId>) -> Response {
-    if is_read(&method) {
-        Report::of(LIVE).attach(ok())
-    } else {
-        refuse(LIVE, failure::method_not_allowed(ALLOWED), id)
-    }
+    read_only(LIVE, &method, id).unwrap_or_else(|| Report::of(LIVE).attach(ok()))
 }
 
 /// The process answers and its store does.
@@ -40,14 +30,18 @@ pub(crate) async fn ready(
     method: Method,
     Extension(id): Extension<RequestId>,
 ) -> Response {
-    if !is_read(&method) {
-        return refuse(READY, failure::method_not_allowed(ALLOWED), id);
+    if let Some(refused) = read_only(READY, &method, id) {
+        return refused;
     }
     if store_answers(&app).await {
-        Report::of(READY).attach(ok())
-    } else {
-        refuse(READY, failure::unavailable(ErrorCode::Unavailable), id)
+        return Report::of(READY).attach(ok());
     }
+    let problem = failure::unavailable(ErrorCode::Unavailable);
+    let report = Report {
+        error: Some(problem.code()),
+        ..Report::of(READY)
+    };
+    report.attach(problem.into_response(id))
 }
 
 async fn store_answers(app: &App) -> bool {
@@ -70,18 +64,6 @@ async fn store_answers(app: &App) -> bool {
     };
     *readiness = Some((now, answer));
     answer
-}
-
-fn is_read(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD)
-}
-
-fn refuse(resource: &'static str, problem: Problem, id: RequestId) -> Response {
-    let report = Report {
-        error: Some(problem.code()),
-        ..Report::of(resource)
-    };
-    report.attach(problem.into_response(id))
 }
 
 fn ok() -> Response {

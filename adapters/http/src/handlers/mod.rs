@@ -2,3 +2,36 @@ pub(crate) mod development;
 pub(crate) mod failure;
 pub(crate) mod health;
 pub(crate) mod profile;
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Method, StatusCode, header},
+    response::Response,
+};
+
+use crate::{report::Report, request_id::RequestId};
+
+/// What a route that is only read answers to other methods; `None` to GET and HEAD.
+fn read_only(resource: &'static str, method: &Method, id: RequestId) -> Option<Response> {
+    const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+    match *method {
+        Method::GET | Method::HEAD => None,
+        Method::OPTIONS => Some(Report::of(resource).attach(options(ALLOWED))),
+        _ => {
+            let problem = failure::method_not_allowed(ALLOWED);
+            let report = Report {
+                error: Some(problem.code()),
+                ..Report::of(resource)
+            };
+            Some(report.attach(problem.into_response(id)))
+        }
+    }
+}
+
+/// OPTIONS, answered with the methods that a route has.
+fn options(allowed: HeaderValue) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
+}

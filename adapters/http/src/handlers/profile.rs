@@ -16,7 +16,7 @@ use usher_domain::{
     user_id::{UserId, UserIdError},
 };
 
-use super::failure;
+use super::{failure, options};
 use crate::{
     credentials,
     problem::{ErrorCode, Problem},
@@ -88,7 +88,7 @@ async fn judge(
     report: &mut Report,
 ) -> Result<Response, Problem> {
     if *request.method() == Method::OPTIONS {
-        return Ok(options());
+        return Ok(options(ALLOWED));
     }
     let action = action(request.method()).ok_or_else(|| failure::method_not_allowed(ALLOWED))?;
     let target = target(request.uri())?;
@@ -279,13 +279,6 @@ fn describe(tag: &EntityTag, headers: &mut HeaderMap) {
         HeaderValue::from_static("private, no-cache"),
     );
     headers.insert(header::VARY, HeaderValue::from_static("Authorization"));
-}
-
-fn options() -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(header::ALLOW, ALLOWED);
-    response
 }
 
 fn preconditions(headers: &HeaderMap) -> Preconditions {

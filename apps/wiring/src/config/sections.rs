@@ -149,8 +149,15 @@ impl Config {
         let store = store(&mut reader);
         let profile = profile(&mut reader);
         let identity = identity(&mut reader);
+        if store
+            .as_ref()
+            .is_some_and(|store| store.timeout >= server.request_timeout)
+        {
+            let detail = "must be shorter than server.request_timeout, which ends the request";
+            reader.wrong("store.timeout", detail.to_owned());
+        }
         let access = access(&mut reader);
-        let usage = usage(&mut reader);
+        let usage = usage(&mut reader, &api);
         let log = log(&mut reader, terminal);
         reader.refuse_unknown();
         match (store, reader.errors.is_empty()) {
@@ -188,8 +195,8 @@ fn server(reader: &mut Reader) -> ServerConfig {
 fn api(reader: &mut Reader) -> ApiStage {
     let (id, stage) = (reader.text("api.id"), reader.text("api.stage"));
     ApiStage {
-        api_id: id.unwrap_or_default().into(),
-        stage: stage.unwrap_or_default().into(),
+        api_id: reader.default("api.id", id, String::new()).into(),
+        stage: reader.default("api.stage", stage, String::new()).into(),
     }
 }
 
@@ -317,13 +324,12 @@ fn issuer(reader: &mut Reader, leeway: Duration) -> Option<IssuerSettings> {
         .texts("audiences")
         .filter(|audiences| !audiences.is_empty());
     let algorithms = reader.texts("algorithms");
-    let subject_prefix = reader.text("subject_prefix").unwrap_or_default();
-    let groups_claim = reader
-        .text("groups_claim")
-        .unwrap_or_else(|| "groups".to_owned());
-    let scopes_claim = reader
-        .text("scopes_claim")
-        .unwrap_or_else(|| "scope".to_owned());
+    let subject_prefix = reader.text("subject_prefix");
+    let subject_prefix = reader.default("subject_prefix", subject_prefix, String::new());
+    let groups_claim = reader.text("groups_claim");
+    let groups_claim = reader.default("groups_claim", groups_claim, "groups".to_owned());
+    let scopes_claim = reader.text("scopes_claim");
+    let scopes_claim = reader.default("scopes_claim", scopes_claim, "scope".to_owned());
     let uri = reader.text("jwks_uri").map(KeysFrom::Uri);
     let inline = reader.text("jwks").map(KeysFrom::Json);
     let file = reader
@@ -344,7 +350,12 @@ fn issuer(reader: &mut Reader, leeway: Duration) -> Option<IssuerSettings> {
         );
     }
     let mut parsed = Vec::new();
-    for name in algorithms.unwrap_or_else(|| vec![Algorithm::Rs256.to_string()]) {
+    let algorithms = algorithms.unwrap_or_else(|| {
+        let rs256 = Algorithm::Rs256.to_string();
+        reader.default("algorithms", None, format!("[{rs256:?}]"));
+        vec![rs256]
+    });
+    for name in algorithms {
         if let Ok(algorithm) = name.parse() {
             parsed.push(algorithm);
         } else {
@@ -393,7 +404,7 @@ fn access(reader: &mut Reader) -> Policy {
     }
 }
 
-fn usage(reader: &mut Reader) -> UsageConfig {
+fn usage(reader: &mut Reader, api: &ApiStage) -> UsageConfig {
     let api_key_required = reader.flag("usage.api_key_required");
     let api_key_required = reader.default("usage.api_key_required", api_key_required, true);
     if reader
@@ -437,6 +448,12 @@ fn usage(reader: &mut Reader) -> UsageConfig {
              usage.api_key_required = false",
         );
     }
+    if api_key_required && !plans.is_empty() && !plans.iter().any(|plan| plan.covers(api)) {
+        reader.missing(
+            "api",
+            "no usage plan covers this api.id and api.stage, so that no key would be accepted",
+        );
+    }
     UsageConfig {
         api_key_required,
         plans,
@@ -467,19 +484,20 @@ fn file(reader: &mut Reader, key: &str) -> Option<(String, String)> {
 }
 
 fn log(reader: &mut Reader, terminal: bool) -> LogConfig {
-    let format = reader.word(
-        "log.format",
-        &[("json", LogFormat::Json), ("text", LogFormat::Text)],
-    );
+    let formats = [("json", LogFormat::Json), ("text", LogFormat::Text)];
+    let format = reader.word("log.format", &formats).unwrap_or_else(|| {
+        let (name, format) = formats[usize::from(terminal)];
+        reader.default("log.format", None, name.to_owned());
+        format
+    });
     let level = reader.text("log.level");
-    LogConfig {
-        format: format.unwrap_or(if terminal {
-            LogFormat::Text
-        } else {
-            LogFormat::Json
-        }),
-        level: reader.default("log.level", level, "info".to_owned()),
+    let level = reader.default("log.level", level, "info".to_owned());
+    if tracing_subscriber::EnvFilter::try_new(&level).is_err() || level.parse::<f64>().is_ok() {
+        let detail =
+            "must be error, warn, info, debug, trace, off, or a filter such as info,sqlx=warn";
+        reader.wrong("log.level", detail.to_owned());
     }
+    LogConfig { format, level }
 }
 
 /// A duration or its default, which is spelled as it would be in a file.
@@ -576,7 +594,7 @@ mod tests {
     #[test]
     fn every_error_is_reported_with_its_key_and_its_origin() {
         let toml = "[server]\nlisten = 8080\nlisten_on = \"x\"\n[store]\nurl = \"mysql://u:hunter2@h\"\n\
-            timeout = \"2\"\n[log]\nformat = \"xml\"\n[usage]\nstore = \"postgres://u:hunter2@h\"\n";
+            timeout = \"2\"\n[log]\nformat = \"xml\"\nlevel = \"loud,=\"\n[usage]\nstore = \"postgres://u:hunter2@h\"\n";
         let errors = read(toml, &[("USHER_PROFILE__MAX_BYTES", "1000000")]).unwrap_err();
         assert_eq!(
             errors,
@@ -592,6 +610,8 @@ mod tests {
                 "usage.keys: API keys are required and there are none: name a file of keys, or set \
                  usage.api_key_required = false (not set)",
                 "log.format: must be \"json\" or \"text\" (usher.toml)",
+                "log.level: must be error, warn, info, debug, trace, off, or a filter such as \
+                 info,sqlx=warn (usher.toml)",
                 "server.listen_on: is not a key that usher knows; did you mean server.listen? \
                  (usher.toml)",
             ]

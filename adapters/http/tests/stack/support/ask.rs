@@ -14,9 +14,7 @@ impl Ask {
         let mut request = Request::new(Body::empty());
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().expect("a target");
-        Self(request)
-            .token("user:alice")
-            .header("x-api-key", KEY)
+        Self(request).token("user:alice").header("x-api-key", KEY)
     }
 
     pub(crate) fn get(path: &str) -> Self {
@@ -75,8 +73,7 @@ impl Ask {
 
     /// Without token and key.
     pub(crate) fn anonymous(self) -> Self {
-        self.without("authorization")
-            .without("x-api-key")
+        self.without("authorization").without("x-api-key")
     }
 
     pub(crate) fn body(mut self, body: impl Into<Body>) -> Self {

@@ -16,11 +16,11 @@ pub(crate) const KEY: &str = "key-of-the-app-00000001";
 /// Another key of the same plan.
 pub(crate) const OTHER_KEY: &str = "key-of-the-app-00000002";
 /// A key of the same plan that is switched off.
-pub(crate) const DISABLED_KEY: &str = "key-switched-off-000001";
+pub(crate) const DISABLED_KEY: &str = "key-switched-off-000003";
 /// A key whose plan is for another stage.
-pub(crate) const KEY_OF_ANOTHER_STAGE: &str = "key-of-another-stage-01";
+pub(crate) const KEY_OF_ANOTHER_STAGE: &str = "key-of-another-stage-04";
 /// A key that belongs to no plan.
-pub(crate) const KEY_WITHOUT_PLAN: &str = "key-without-a-plan-0001";
+pub(crate) const KEY_WITHOUT_PLAN: &str = "key-without-a-plan-0005";
 
 /// Polls a future once: as far as it gets without waiting for anything.
 pub(crate) fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {

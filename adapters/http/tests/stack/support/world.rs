@@ -26,9 +26,7 @@ use usher_testkit::{
     fakes::{FakeKeyStore, FakeProfileStore, FakeUsageStore, PlainTokens},
 };
 
-use super::{
-    Answer, Ask, DISABLED_KEY, KEY, KEY_OF_ANOTHER_STAGE, KEY_WITHOUT_PLAN, OTHER_KEY,
-};
+use super::{Answer, Ask, DISABLED_KEY, KEY, KEY_OF_ANOTHER_STAGE, KEY_WITHOUT_PLAN, OTHER_KEY};
 
 const PLAN: &str = "standard";
 
@@ -117,8 +115,8 @@ impl Setup {
             api_id: "api".into(),
             stage: name.into(),
         };
-        let plan = plan(PLAN, self.plan, stage("prod"));
-        let elsewhere = plan_of_another_stage(stage("test"));
+        let plan = self::plan(PLAN, self.plan, stage("prod"));
+        let elsewhere = self::plan("elsewhere", PlanLimits::default(), stage("test"));
         let plans = [Arc::clone(&plan), elsewhere];
         let keys = Arc::new(FakeKeyStore::new([
             key(KEY, true, &[PLAN], &plans),
@@ -171,10 +169,6 @@ fn plan(id: &str, limits: PlanLimits, stage: ApiStage) -> Arc<UsagePlan> {
         limits,
         stages: vec![stage],
     })
-}
-
-fn plan_of_another_stage(stage: ApiStage) -> Arc<UsagePlan> {
-    plan("elsewhere", PlanLimits::default(), stage)
 }
 
 fn id_of(key: &str) -> ApiKeyId {
