@@ -181,6 +181,12 @@ impl Process {
         self.written(|_| true)
     }
 
+    /// The lines it has written so far to standard output.
+    #[must_use]
+    pub fn stdout(&self) -> String {
+        self.written(|stream| stream == Stream::Stdout)
+    }
+
     /// Asks it to end: SIGTERM.
     ///
     /// # Errors
@@ -250,7 +256,7 @@ impl Process {
     fn written(&self, wanted: impl Fn(Stream) -> bool) -> String {
         let lines = self.lines.borrow();
         let wanted = lines.iter().filter(|(stream, _)| wanted(*stream));
-        wanted.map(|(_, line)| format!("{line}\n")).collect()
+        wanted.flat_map(|(_, line)| [line.as_str(), "\n"]).collect()
     }
 }
 
@@ -389,7 +395,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_is_found_on_its_stream_before_and_after_it_was_written() {
-        let process = shell("echo port 1 >&2; echo port 2; read -r forever <&1");
+        let process = shell("echo port 1 >&2; echo port 2");
         let port = |line: &str| line.strip_prefix("port ").map(str::to_owned);
         for _ in 0..2 {
             assert_eq!(process.line(Stream::Stdout, port).await.expect("it"), "2");

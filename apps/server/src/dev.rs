@@ -155,9 +155,9 @@ Paste this into another terminal:
 TOKEN=$({usher} token alice{dir_flag}); KEY={api_key}
 AUTH="Authorization: Bearer $TOKEN"
 
-# 404: alice has no profile yet
+# 404: alice has no profile yet (200 when this was pasted before)
 curl -i -w '\n' {url}/alice/profile -H "$AUTH" -H "x-api-key: $KEY"
-# 201: now she has one
+# 201: now she has one (200 when she had one before)
 curl -i -w '\n' -X PUT {url}/alice/profile -H "$AUTH" -H "x-api-key: $KEY" -H 'Content-Type: application/json' -d '{{"displayName": "Alice", "theme": "dark"}}'
 # 200: her own profile
 curl -i -w '\n' {url}/me/profile -H "$AUTH" -H "x-api-key: $KEY"

@@ -1,4 +1,4 @@
-//! The suite of [`ProfileStore`](usher_domain::ports::ProfileStore).
+//! The suite of [`ProfileStore`].
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The suite of [`UsageStore`](usher_domain::ports::UsageStore).
+//! The suite of [`UsageStore`].
 
 use std::{
     num::{NonZeroU32, NonZeroU64},

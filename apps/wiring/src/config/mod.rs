@@ -1,7 +1,7 @@
 //! What a deployment wants: `usher.toml`, overridden by environment variables, overridden by
 //! flags.
 //!
-//! [`reader`] joins the sources and knows where each value came from; [`sections`] turns them into
+//! `reader` joins the sources and knows where each value came from; `sections` turns them into
 //! types that cannot be wrong. Every error is reported, each with its key and its origin.
 
 mod reader;
