@@ -1,4 +1,7 @@
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
 use serde_json::{Map, Number, Value};
 use usher_domain::{principal::Principal, time::Timestamp};
 
@@ -14,7 +17,33 @@ pub(crate) struct Claims {
     nbf: Option<Number>,
     iat: Option<Number>,
     #[serde(flatten)]
-    others: Map<String, Value>,
+    others: Others,
+}
+
+/// All other claims. One that appears twice is an error: two readers of one token must not see two
+/// different groups.
+struct Others(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Others {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Unique;
+        impl<'de> Visitor<'de> for Unique {
+            type Value = Others;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("claims")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Others, A::Error> {
+                let mut claims = Map::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if claims.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a claim is there twice"));
+                    }
+                }
+                Ok(Others(claims))
+            }
+        }
+        deserializer.deserialize_map(Unique)
+    }
 }
 
 /// Why claims were not accepted.
@@ -98,7 +127,7 @@ impl Claims {
 
     /// A claim that is a list of texts, or one text with spaces between (RFC 6749, 3.3).
     fn names(&self, claim: &str) -> std::collections::BTreeSet<Box<str>> {
-        match self.others.get(claim) {
+        match self.others.0.get(claim) {
             Some(Value::String(text)) => text
                 .split(' ')
                 .filter(|name| !name.is_empty())

@@ -1,5 +1,5 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 use crate::Algorithm;
 
@@ -20,11 +20,26 @@ pub(crate) struct Parts<'a> {
 struct Header {
     alg: String,
     kid: Option<String>,
-    jku: Option<IgnoredAny>,
-    jwk: Option<IgnoredAny>,
-    x5u: Option<IgnoredAny>,
-    x5c: Option<IgnoredAny>,
-    crit: Option<IgnoredAny>,
+    #[serde(default)]
+    jku: Present,
+    #[serde(default)]
+    jwk: Present,
+    #[serde(default)]
+    x5u: Present,
+    #[serde(default)]
+    x5c: Present,
+    #[serde(default)]
+    crit: Present,
+}
+
+/// Whether a field is there, whatever is in it: null, too.
+#[derive(Default)]
+struct Present(bool);
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self(true))
+    }
 }
 
 /// Takes a token apart, without believing any of it.
@@ -40,14 +55,17 @@ pub(crate) fn split(token: &str) -> Result<Parts<'_>, &'static str> {
     }
     let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| MALFORMED)?;
     let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| MALFORMED)?;
+    // serde's derive would read a list of the fields' values as well.
+    if !header.trim_ascii_start().starts_with(b"{") {
+        return Err(MALFORMED);
+    }
     let header: Header = serde_json::from_slice(&header).map_err(|_| MALFORMED)?;
     // A key or a key's address inside the token would let its author choose the key, and `crit`
     // demands extensions that nobody here knows.
-    if header.jku.is_some() || header.jwk.is_some() || header.x5u.is_some() || header.x5c.is_some()
-    {
+    if header.jku.0 || header.jwk.0 || header.x5u.0 || header.x5c.0 {
         return Err("the token's header carries a key");
     }
-    if header.crit.is_some() {
+    if header.crit.0 {
         return Err("the token's header demands an extension");
     }
     let algorithm = header

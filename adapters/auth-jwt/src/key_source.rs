@@ -2,7 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
 use reqwest::{Client, Url, redirect::Policy};
-use tokio::sync::Mutex;
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    task::JoinHandle,
+};
 use usher_domain::{
     ports::{StoreError, StoreErrorKind},
     time::Timestamp,
@@ -25,7 +28,7 @@ const COOL_DOWN: Duration = Duration::from_secs(10);
 /// Where an issuer's keys come from, and the ones that are known.
 #[derive(Debug)]
 pub(crate) struct KeySource {
-    current: ArcSwapOption<Known>,
+    current: Arc<ArcSwapOption<Known>>,
     remote: Option<Remote>,
 }
 
@@ -36,12 +39,12 @@ struct Known {
     fetched: Option<Timestamp>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Remote {
     uri: Url,
     client: Client,
     /// One fetch at a time. Requests whose key is known never wait for it.
-    flight: Mutex<Flight>,
+    flight: Arc<Mutex<Flight>>,
 }
 
 #[derive(Debug, Default)]
@@ -63,7 +66,7 @@ impl KeySource {
     pub(crate) fn fixed(set: KeySet) -> Self {
         let known = Known { set, fetched: None };
         Self {
-            current: ArcSwapOption::from_pointee(known),
+            current: Arc::new(ArcSwapOption::from_pointee(known)),
             remote: None,
         }
     }
@@ -84,10 +87,10 @@ impl KeySource {
         let remote = Remote {
             uri,
             client,
-            flight: Mutex::default(),
+            flight: Arc::default(),
         };
         Ok(Self {
-            current: ArcSwapOption::empty(),
+            current: Arc::new(ArcSwapOption::empty()),
             remote: Some(remote),
         })
     }
@@ -100,6 +103,9 @@ impl KeySource {
     }
 
     /// The key `kid`, fetched if it has to be.
+    ///
+    /// A set past its hour is fetched again beside the request that finds it so, which goes on with
+    /// the key it has.
     pub(crate) async fn key(&self, kid: &str, now: Timestamp) -> Result<Arc<Key>, NoKey> {
         if let Some(key) = self.known(kid, now, FRESH) {
             return Ok(key);
@@ -107,23 +113,47 @@ impl KeySource {
         let Some(remote) = &self.remote else {
             return Err(NoKey::Unknown);
         };
-        let old = self.known(kid, now, USABLE);
-        let mut flight = match (&old, remote.flight.try_lock()) {
-            (_, Ok(flight)) => flight,
-            // Somebody is fetching, and the old key will do meanwhile.
-            (Some(old), Err(_)) => return Ok(Arc::clone(old)),
-            (None, Err(_)) => remote.flight.lock().await,
-        };
+        if let Some(old) = self.known(kid, now, USABLE) {
+            if let Ok(flight) = Arc::clone(&remote.flight).try_lock_owned()
+                && flight.is_due(now)
+            {
+                drop(self.fetch(remote, flight, now));
+            }
+            return Ok(old);
+        }
+        let mut flight = Arc::clone(&remote.flight).lock_owned().await;
         // Whoever waited may find that the fetch it waited for was the one it needed.
-        if let Some(key) = self.known(kid, now, FRESH) {
+        if let Some(key) = self.known(kid, now, USABLE) {
             return Ok(key);
         }
-        if flight.last.is_none_or(|last| now.since(last) >= COOL_DOWN) {
+        if flight.is_due(now) {
+            flight = self
+                .fetch(remote, flight, now)
+                .await
+                .map_err(|_| remote.silent("it ended"))?;
+        }
+        match (self.known(kid, now, USABLE), &flight.failure) {
+            (Some(key), _) => Ok(key),
+            (None, None) => Err(NoKey::Unknown),
+            (None, Some(failure)) => Err(remote.silent(failure)),
+        }
+    }
+
+    /// Fetches the set, in a task of its own: a client that goes away takes its request with it, and
+    /// the fetch that others wait for must not go too.
+    fn fetch(
+        &self,
+        remote: &Remote,
+        mut flight: OwnedMutexGuard<Flight>,
+        now: Timestamp,
+    ) -> JoinHandle<OwnedMutexGuard<Flight>> {
+        let (remote, current) = (remote.clone(), Arc::clone(&self.current));
+        tokio::spawn(async move {
             flight.last = Some(now);
             match remote.fetch().await {
                 Ok(set) => {
                     flight.failure = None;
-                    self.current.store(Some(Arc::new(Known {
+                    current.store(Some(Arc::new(Known {
                         set,
                         fetched: Some(now),
                     })));
@@ -133,15 +163,8 @@ impl KeySource {
                     flight.failure = Some(failure);
                 }
             }
-        }
-        match (self.known(kid, now, USABLE), &flight.failure) {
-            (Some(key), _) => Ok(key),
-            (None, None) => Err(NoKey::Unknown),
-            (None, Some(failure)) => Err(NoKey::Unavailable(StoreError::new(
-                StoreErrorKind::Unavailable,
-                format!("key set {}: {failure}", remote.uri),
-            ))),
-        }
+            flight
+        })
     }
 
     fn known(&self, kid: &str, now: Timestamp, at_most: Duration) -> Option<Arc<Key>> {
@@ -158,7 +181,18 @@ impl KeySource {
     }
 }
 
+impl Flight {
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.last.is_none_or(|last| now.since(last) >= COOL_DOWN)
+    }
+}
+
 impl Remote {
+    fn silent(&self, failure: &str) -> NoKey {
+        let said = format!("key set {}: {failure}", self.uri);
+        NoKey::Unavailable(StoreError::new(StoreErrorKind::Unavailable, said))
+    }
+
     async fn fetch(&self) -> Result<KeySet, String> {
         // Without the address: it is in the message already.
         let failed = |error: reqwest::Error| error.without_url().to_string();

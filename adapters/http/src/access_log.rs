@@ -44,6 +44,10 @@ impl Seen {
             address: request.extensions().get().copied(),
         }
     }
+
+    pub(crate) fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
 }
 
 fn user_agent(headers: &HeaderMap) -> Option<header::HeaderValue> {

@@ -26,7 +26,7 @@ use std::{
 use axum::{
     Router,
     body::{Body, HttpBody as _},
-    http::{HeaderName, HeaderValue, Request, header},
+    http::{HeaderName, HeaderValue, Request, StatusCode, header},
     response::Response,
 };
 use tower::Service;
@@ -106,6 +106,16 @@ impl Stack {
                 }
             }
         };
+        if seen.is_head() {
+            response = without_body(response);
+        }
+        if matches!(
+            response.status(),
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        ) {
+            // axum announces the length of an empty body, which these must not (RFC 9110, 8.6).
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+        }
         response.headers_mut().insert(REQUEST_ID, id.header());
         let report = response
             .extensions_mut()
@@ -161,6 +171,19 @@ impl Drop for Slot<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// What answers HEAD: the length of the body that GET would have, and no body. HTTP/1 would drop it on
+/// the way out; HTTP/2 and Lambda hand over what they are given.
+fn without_body(mut response: Response) -> Response {
+    if let Some(length) = response.body().size_hint().exact()
+        && !response.headers().contains_key(header::CONTENT_LENGTH)
+    {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, length.into());
+    }
+    response.map(|_| Body::empty())
 }
 
 fn overloaded(id: RequestId) -> Response {

@@ -1,5 +1,10 @@
 //! The fakes against the suites that every store is held to.
 
+#![allow(
+    clippy::unused_async,
+    reason = "the suites take async functions; other stores need them"
+)]
+
 use std::sync::Arc;
 
 use usher_domain::ports::{ProfileStore, UsageStore};

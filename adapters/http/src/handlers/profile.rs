@@ -117,7 +117,7 @@ async fn judge(
         authorized,
     };
     match action {
-        Action::Read => call.read(&parts.method, &parts.headers, report).await,
+        Action::Read => call.read(&parts.headers, report).await,
         Action::Write => call.replace(&parts.headers, body, report).await,
         Action::Delete => call.delete(&parts.headers, report).await,
     }
@@ -170,19 +170,12 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    async fn read(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        report: &mut Report,
-    ) -> Result<Response, Problem> {
+    async fn read(&self, headers: &HeaderMap, report: &mut Report) -> Result<Response, Problem> {
         let asked = self.app.0.clock.now();
         let read = self.authorized.read(&preconditions(headers)).await;
         report.store_time = Some(self.app.0.clock.now().since(asked));
         match read.map_err(|failure| failure::of_profile(failure, self.user_id, self.id))? {
-            Read::Found(profile) => {
-                Ok(self.answer(StatusCode::OK, &profile, *method == Method::HEAD))
-            }
+            Read::Found(profile) => Ok(self.answer(StatusCode::OK, &profile)),
             Read::NotModified(profile) => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -213,9 +206,9 @@ impl Call<'_> {
             .await;
         report.store_time = Some(self.app.0.clock.now().since(asked));
         match written.map_err(|failure| failure::of_profile(failure, self.user_id, self.id))? {
-            Written::Replaced => Ok(self.answer(StatusCode::OK, &profile, false)),
+            Written::Replaced => Ok(self.answer(StatusCode::OK, &profile)),
             Written::Created => {
-                let mut response = self.answer(StatusCode::CREATED, &profile, false);
+                let mut response = self.answer(StatusCode::CREATED, &profile);
                 if let Some(location) = self.location() {
                     response.headers_mut().insert(header::LOCATION, location);
                 }
@@ -234,21 +227,11 @@ impl Call<'_> {
         Ok(response)
     }
 
-    fn answer(&self, status: StatusCode, profile: &Profile, is_head: bool) -> Response {
-        let body = profile.render(self.user_id);
-        let length = body.len();
-        let mut response = Response::new(if is_head {
-            Body::empty()
-        } else {
-            Body::from(body)
-        });
+    fn answer(&self, status: StatusCode, profile: &Profile) -> Response {
+        let mut response = Response::new(Body::from(profile.render(self.user_id)));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, JSON);
-        if is_head {
-            // What GET would have answered; an empty body would say 0.
-            headers.insert(header::CONTENT_LENGTH, length.into());
-        }
         describe(profile.tag(), headers);
         response
     }

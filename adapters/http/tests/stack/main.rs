@@ -4,6 +4,7 @@
 //! One binary, because each would link the whole test kit.
 
 mod access_log;
+mod bodies;
 mod error_table;
 mod health;
 mod layers;
@@ -13,3 +14,4 @@ mod preconditions;
 mod reading_and_writing;
 mod secrets;
 mod support;
+mod user_ids;

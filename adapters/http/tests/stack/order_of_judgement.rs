@@ -67,7 +67,7 @@ async fn world(faults: &[Fault]) -> World {
     world
 }
 
-fn request(method: Method, faults: &[Fault]) -> Ask {
+fn request(method: &Method, faults: &[Fault]) -> Ask {
     let has = |fault| faults.contains(&fault);
     let path = match (has(Fault::UserId), has(Fault::Access)) {
         (true, _) => "/users/a%2Fb/profile",
@@ -84,7 +84,7 @@ fn request(method: Method, faults: &[Fault]) -> Ask {
     if has(Fault::Precondition) {
         ask = ask.header("if-match", "\"of another content\"");
     }
-    if method != Method::PUT {
+    if *method != Method::PUT {
         return ask;
     }
     let name = if has(Fault::Content) { "_a" } else { "a" };
@@ -103,12 +103,12 @@ async fn assert_the_earlier_wins(method: Method, faults: &[(Fault, &str)]) {
     for (index, (early, code)) in faults.iter().enumerate() {
         let alone = world(&[*early])
             .await
-            .ask(request(method.clone(), &[*early]))
+            .ask(request(&method, &[*early]))
             .await;
         assert_eq!(alone.code(), *code, "{method} with {early:?}");
         for (late, _) in &faults[index + 1..] {
             let both = [*early, *late];
-            let answer = world(&both).await.ask(request(method.clone(), &both)).await;
+            let answer = world(&both).await.ask(request(&method, &both)).await;
             assert_eq!(answer.code(), *code, "{method} with {early:?} and {late:?}");
         }
     }
@@ -130,7 +130,7 @@ async fn of_two_faults_of_a_get_head_or_delete_the_earlier_is_answered() {
 #[tokio::test]
 async fn a_request_with_every_fault_is_told_of_the_route_first() {
     let every: Vec<Fault> = OF_A_WRITE.iter().map(|(fault, _)| *fault).collect();
-    let answer = world(&every).await.ask(request(Method::PUT, &every)).await;
+    let answer = world(&every).await.ask(request(&Method::PUT, &every)).await;
     assert_eq!(answer.code(), "invalid_user_id");
     let world = World::new();
     for (method, path, code) in [
@@ -180,11 +180,11 @@ async fn a_refused_request_never_reaches_the_store() {
         if *fault == Fault::Limits {
             continue;
         }
-        let answer = world.ask(request(Method::PUT, &[*fault])).await;
+        let answer = world.ask(request(&Method::PUT, &[*fault])).await;
         assert_eq!(answer.code(), *code);
     }
     for method in [Method::GET, Method::DELETE, Method::PUT] {
-        let answer = world.ask(request(method, &[Fault::Access])).await;
+        let answer = world.ask(request(&method, &[Fault::Access])).await;
         assert_eq!(answer.code(), "not_your_profile");
     }
     assert_eq!(world.profiles.calls(), 0);

@@ -1,1 +1,170 @@
+//! Marked secrets are sent through every path, and everything that came out is searched.
 
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::http::Method;
+use tracing_subscriber::fmt::MakeWriter;
+use usher_domain::ports::StoreErrorKind;
+use usher_testkit::fakes::{Behaviour, FAULT_SAYS, PANIC_SAYS};
+
+use crate::support::{ALICE, Ask, KEY, Setup, plan_limits};
+
+const IN_QUERY: &str = "marked-query";
+const IN_TOKEN: &str = "marked-token";
+const IN_KEY: &str = "marked-key-0123456789";
+const IN_CONTENT: &str = "marked-content";
+
+/// What the process logs beside the access log.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Events {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Events {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Events {
+    fn text(&self) -> String {
+        let text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+/// Requests that get as far as each stage, each with all the secrets that it can carry.
+fn requests() -> Vec<Ask> {
+    let target = format!("{ALICE}?access_token={IN_QUERY}");
+    let content = format!(r#"{{"name":"{IN_CONTENT}"}}"#);
+    let good_token = format!("user:alice;scope:{IN_TOKEN}");
+    let mut asks = Vec::new();
+    for method in [
+        Method::GET,
+        Method::HEAD,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::POST,
+    ] {
+        let ask = || Ask::new(method.clone(), &target).token(&good_token);
+        asks.push(ask());
+        asks.push(ask().key(IN_KEY));
+        asks.push(ask().another("x-api-key", IN_KEY));
+        asks.push(ask().token(IN_TOKEN));
+        asks.push(ask().header("authorization", &format!("Basic {IN_TOKEN}")));
+        asks.push(ask().header("authorization", &format!("Bearer {IN_TOKEN} {IN_TOKEN}")));
+        asks.push(ask().another("authorization", IN_TOKEN));
+        asks.push(ask().header("if-match", &format!("\"{IN_CONTENT}\"")));
+    }
+    for body in [
+        content.clone(),
+        format!("{content},"),
+        format!("\"{IN_CONTENT}"),
+        format!("[{content}]"),
+        content.replace("name", "_name"),
+        content.replace("name", "userId"),
+        content.replace("marked-", "marked-content\\u0000"),
+        content.replace("marked-content", &"marked-content".repeat(64)),
+    ] {
+        let put = Ask::put(&target, body).token(&good_token);
+        asks.push(put);
+    }
+    let unknown = Ask::put(&target, content).header("content-type", &format!("text/{IN_CONTENT}"));
+    asks.push(unknown.token(&good_token));
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/nowhere",
+        "/users//profile",
+        "/users/bob/profile",
+    ] {
+        asks.push(Ask::get(&format!("{path}?{IN_QUERY}")).token(&good_token));
+    }
+    asks
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_secret_comes_out_in_a_line_an_event_or_an_error() {
+    let events = Events::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(events.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let (mut answers, mut lines) = (0, Vec::new());
+    for behaviour in [
+        Behaviour::Serve,
+        Behaviour::Fail(StoreErrorKind::Unavailable),
+        Behaviour::Fail(StoreErrorKind::Corrupt),
+        Behaviour::Stall,
+        Behaviour::Panic,
+    ] {
+        for spent in [false, true] {
+            let setup = Setup {
+                max_profile_bytes: 512,
+                plan: plan_limits(1000.0, 1000, 1000),
+                ..Setup::default()
+            };
+            let world = setup.start();
+            if spent {
+                world.spend_all(KEY).await;
+            }
+            world.profiles.behave(behaviour);
+            for ask in requests() {
+                let answer = world.ask(ask).await;
+                answers += 1;
+                let mut secrets = vec![IN_QUERY, IN_TOKEN, IN_KEY, PANIC_SAYS];
+                secrets.extend(FAULT_SAYS);
+                if !answer.status.is_success() {
+                    secrets.push(IN_CONTENT);
+                }
+                let everything = answer.snapshot().to_string();
+                assert_none_of(&secrets, &everything);
+            }
+            lines.extend(world.log.take_text());
+        }
+    }
+    assert_eq!(lines.len(), answers, "a line a request");
+    let (lines, events) = (lines.join("\n"), events.text());
+    assert!(
+        events.contains(FAULT_SAYS[1]),
+        "the log of events has the cause: {events}"
+    );
+    let secrets = [IN_QUERY, IN_TOKEN, IN_KEY, IN_CONTENT, KEY];
+    assert_none_of(&secrets, &events);
+    assert_none_of(&secrets, &lines);
+    assert_none_of(&FAULT_SAYS, &lines);
+    assert_none_of(&[PANIC_SAYS], &lines);
+}
+
+fn assert_none_of(secrets: &[&str], text: &str) {
+    for secret in secrets {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+}
+
+#[test]
+fn debug_output_of_the_stack_shows_no_key_set() {
+    let jwks = Some("marked-key-set".to_owned());
+    let world = Setup {
+        development_jwks: jwks,
+        ..Setup::default()
+    }
+    .start();
+    assert!(!format!("{:?}", world.stack).contains("marked"));
+}

@@ -6,7 +6,7 @@ mod world;
 
 pub(crate) use answer::Answer;
 pub(crate) use ask::Ask;
-pub(crate) use world::{Lines, Setup, World, plan_limits};
+pub(crate) use world::{Setup, World, plan_limits};
 
 /// Alice's profile.
 pub(crate) const ALICE: &str = "/users/alice/profile";

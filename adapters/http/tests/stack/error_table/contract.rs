@@ -1,0 +1,112 @@
+/// The contract's table, as far as it is built: status, `code`, `message`, `x-amzn-errortype`. Copied from it by hand, so
+/// that the code's own table is not compared with itself.
+pub(super) const CONTRACT: &[(u16, &str, &str, &str)] = &[
+    (
+        401,
+        "missing_token",
+        "Unauthorized",
+        "UnauthorizedException",
+    ),
+    (
+        401,
+        "invalid_token",
+        "Unauthorized",
+        "UnauthorizedException",
+    ),
+    (
+        401,
+        "token_expired",
+        "The incoming token has expired",
+        "UnauthorizedException",
+    ),
+    (403, "insufficient_scope", "Forbidden", "ForbiddenException"),
+    (403, "invalid_api_key", "Forbidden", "ForbiddenException"),
+    (
+        403,
+        "not_your_profile",
+        "Forbidden",
+        "AccessDeniedException",
+    ),
+    (
+        429,
+        "throttled",
+        "Too Many Requests",
+        "TooManyRequestsException",
+    ),
+    (
+        429,
+        "quota_exceeded",
+        "Limit Exceeded",
+        "LimitExceededException",
+    ),
+    (404, "profile_not_found", "Not Found", "NotFoundException"),
+    (404, "route_not_found", "Not Found", "NotFoundException"),
+    (
+        405,
+        "method_not_allowed",
+        "Method Not Allowed",
+        "MethodNotAllowedException",
+    ),
+    (
+        400,
+        "missing_parameter",
+        "Missing required request parameters: [userId]",
+        "BadRequestException",
+    ),
+    (400, "invalid_user_id", "Bad Request", "BadRequestException"),
+    (
+        400,
+        "invalid_json",
+        "Invalid request body",
+        "BadRequestException",
+    ),
+    (
+        422,
+        "not_portable",
+        "Invalid request body",
+        "BadRequestException",
+    ),
+    (
+        415,
+        "unsupported_media_type",
+        "Unsupported Media Type",
+        "BadRequestException",
+    ),
+    (
+        413,
+        "too_large",
+        "Request Too Long",
+        "RequestTooLargeException",
+    ),
+    (409, "write_conflict", "Conflict", "ConflictException"),
+    (
+        412,
+        "precondition_failed",
+        "Precondition Failed",
+        "PreconditionFailedException",
+    ),
+    (
+        503,
+        "unavailable",
+        "Service Unavailable",
+        "ServiceUnavailableException",
+    ),
+    (
+        503,
+        "overloaded",
+        "Service Unavailable",
+        "ServiceUnavailableException",
+    ),
+    (
+        504,
+        "timeout",
+        "Endpoint request timed out",
+        "InternalServerErrorException",
+    ),
+    (
+        500,
+        "internal",
+        "Internal server error",
+        "InternalServerErrorException",
+    ),
+];
