@@ -146,7 +146,7 @@ async fn every_error_of_a_configuration_is_listed_with_exit_code_64() {
         "[server]\nlisten = 8080\nlisten_on = \"x\"\n[store]\nurl = \"mysql://u:hunter2@h\"\n";
     std::fs::write(folder.path().join("usher.toml"), config).expect("a file");
     let env = [("USHER_PROFILE__MAX_BYTES", "1000000")];
-    for command in ["serve", "check", "migrate"] {
+    for command in ["serve", "check"] {
         let ended = run(&[command], &env, folder.path()).await;
         assert_eq!(ended.status.code(), Some(64), "{command}: {}", ended.stderr);
         assert_eq!(ended.stdout, "", "{command}");
@@ -174,6 +174,29 @@ async fn every_error_of_a_configuration_is_listed_with_exit_code_64() {
             ended.stderr
         );
     }
+}
+
+/// A job that only migrates has neither issuers nor keys.
+#[tokio::test]
+async fn migrating_needs_the_store_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = [("USHER_STORE__URL", "mysql://u:hunter2@h")];
+    let ended = run(&["migrate"], &url, folder.path()).await;
+    assert_eq!(ended.status.code(), Some(64), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .starts_with("usher: store.url: must begin with"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
+    let url = [("USHER_STORE__URL", "sqlite:usher.db")];
+    for _ in 0..2 {
+        let ended = run(&["migrate"], &url, folder.path()).await;
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    }
+    assert!(folder.path().join("usher.db").is_file());
 }
 
 #[tokio::test]

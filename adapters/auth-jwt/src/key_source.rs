@@ -183,7 +183,9 @@ impl KeySource {
 
 impl Flight {
     fn is_due(&self, now: Timestamp) -> bool {
-        self.last.is_none_or(|last| now.since(last) >= COOL_DOWN)
+        // A clock that was set back far must not make the wait any longer.
+        self.last
+            .is_none_or(|last| now.since(last).max(last.since(now)) >= COOL_DOWN)
     }
 }
 

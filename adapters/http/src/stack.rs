@@ -33,6 +33,7 @@ use tower::Service;
 
 use crate::{
     access_log::{self, AccessLog, Seen},
+    handlers::health,
     problem::{ErrorCode, Problem},
     report::Report,
     request_id::{RequestId, RequestIds},
@@ -91,7 +92,11 @@ impl Stack {
         let id = shared.ids.next();
         let seen = Seen::of(id, shared.app.0.clock.now(), &request);
         request.extensions_mut().insert(id);
-        let mut response = match shared.admit() {
+        let unanswered = Unanswered {
+            shared,
+            seen: Some(seen),
+        };
+        let mut response = match shared.admit(request.uri().path()) {
             None => overloaded(id),
             Some(_slot) => {
                 let answer = CatchPanic(AssertUnwindSafe(router.call(request)));
@@ -105,6 +110,9 @@ impl Stack {
                     None => failed(ErrorCode::Timeout, id),
                 }
             }
+        };
+        let Some(seen) = unanswered.answered() else {
+            return response;
         };
         if seen.is_head() {
             response = without_body(response);
@@ -152,18 +160,43 @@ impl Service<Request<Body>> for Stack {
     }
 }
 
+/// A request that has no answer yet. When its client goes away, hyper drops the whole call: the line
+/// in the access log is then written here, for the call may have been charged, and a write done.
+struct Unanswered<'a> {
+    shared: &'a Shared,
+    seen: Option<Seen>,
+}
+
+impl Unanswered<'_> {
+    fn answered(mut self) -> Option<Seen> {
+        self.seen.take()
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        /// nginx's name for it: client closed request.
+        const CLIENT_CLOSED: u16 = 499;
+        if let Some(seen) = self.seen.take() {
+            let Shared { log, app, .. } = self.shared;
+            let latency = app.0.clock.now().since(seen.at);
+            access_log::record(log, &seen, &Report::default(), CLIENT_CLOSED, None, latency);
+        }
+    }
+}
+
 /// A place among the requests in flight; dropped with the answer.
 struct Slot<'a>(&'a AtomicUsize);
 
 impl Shared {
-    fn admit(&self) -> Option<Slot<'_>> {
+    fn admit(&self, path: &str) -> Option<Slot<'_>> {
         let slot = Slot(&self.in_flight);
         let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
         // The slot gives back what it took when the bound refuses it.
-        self.limits
-            .max_in_flight
-            .is_none_or(|most| before < most)
-            .then_some(slot)
+        // A server that is busy is not a server that is ill: probes are always answered.
+        let probe = matches!(path, health::LIVE | health::READY);
+        let room = self.limits.max_in_flight.is_none_or(|most| before < most);
+        (room || probe).then_some(slot)
     }
 }
 

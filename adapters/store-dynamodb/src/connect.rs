@@ -4,6 +4,7 @@ use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutCo
 use aws_sdk_dynamodb::{
     Client,
     config::Credentials,
+    error::ProvideErrorMetadata as _,
     types::{
         AttributeDefinition, BillingMode, KeySchemaElement, KeyType,
         PointInTimeRecoverySpecification, ScalarAttributeType, TableStatus,
@@ -90,7 +91,8 @@ impl Dynamo {
     }
 
     async fn check_table(&self, migrate: bool) -> Result<(), StoreError> {
-        if self.status().await?.is_none() {
+        let missing = self.status().await?.is_none();
+        if missing {
             if !migrate {
                 return Err(
                     self.wrong("does not exist: run `usher migrate`, or set store.migrate = true")
@@ -107,11 +109,14 @@ impl Dynamo {
         tokio::time::timeout(CREATION, active)
             .await
             .unwrap_or_else(|_| {
-                Err(StoreError::new(
-                    StoreErrorKind::Unavailable,
-                    "DynamoDB: the table is not active",
-                ))
-            })
+                let said = "DynamoDB: the table is not active";
+                Err(StoreError::new(StoreErrorKind::Unavailable, said))
+            })?;
+        // A table that is not active yet refuses this.
+        if missing {
+            self.keep_backups().await;
+        }
+        Ok(())
     }
 
     /// The table's status, `None` when there is no table.
@@ -187,20 +192,33 @@ impl Dynamo {
             ) => return Ok(()),
             Err(error) => return Err(store_error("create the table", error)),
         }
+        Ok(())
+    }
+
+    /// Switches on point-in-time recovery of a table that was just made. An endpoint that does not
+    /// know backups has none to switch on; any other failure is told, and is no reason not to serve.
+    async fn keep_backups(&self) {
         let recovery = PointInTimeRecoverySpecification::builder()
             .point_in_time_recovery_enabled(true)
-            .build()
-            .map_err(broken)?;
-        // An endpoint that does not know backups has none to switch on, and a table that is not
-        // active yet refuses: neither is a reason not to start.
-        let _ = self
+            .build();
+        let Ok(recovery) = recovery else { return };
+        let switched_on = self
             .client
             .update_continuous_backups()
             .table_name(&self.table)
             .point_in_time_recovery_specification(recovery)
             .send()
             .await;
-        Ok(())
+        if let Err(error) = switched_on
+            && error.code() != Some("UnknownOperationException")
+        {
+            let code = error.code().unwrap_or("no answer");
+            tracing::warn!(
+                table = self.table,
+                code,
+                "point-in-time recovery is not switched on"
+            );
+        }
     }
 
     fn wrong(&self, what: &str) -> StoreError {

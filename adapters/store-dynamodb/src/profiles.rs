@@ -44,17 +44,22 @@ impl DynamoProfileStore {
         Self { dynamo }
     }
 
-    async fn item(&self, id: &UserId) -> Result<Option<Item>, StoreError> {
+    async fn item(&self, id: &UserId, consistent: bool) -> Result<Option<Item>, StoreError> {
         self.dynamo
             .client
             .get_item()
             .table_name(&self.dynamo.table)
             .key(KEY, AttributeValue::S(id.as_str().to_owned()))
-            .consistent_read(self.dynamo.consistent_reads)
+            .consistent_read(consistent)
             .send()
             .await
             .map(|answer| answer.item)
             .map_err(|error| store_error("read a profile", error))
+    }
+
+    async fn latest(&self, id: &UserId) -> Result<Option<StoredProfile>, StoreError> {
+        let item = self.item(id, true).await?;
+        item.map(|item| self.read(item)).transpose()
     }
 
     fn read(&self, mut item: Item) -> Result<StoredProfile, StoreError> {
@@ -159,11 +164,13 @@ fn new_meta() -> AttributeValue {
 #[async_trait]
 impl ProfileStore for DynamoProfileStore {
     async fn get(&self, id: &UserId) -> Result<Option<StoredProfile>, StoreError> {
-        self.item(id).await?.map(|item| self.read(item)).transpose()
+        let item = self.item(id, self.dynamo.consistent_reads).await?;
+        item.map(|item| self.read(item)).transpose()
     }
 
     async fn get_for_write(&self, id: &UserId) -> Result<Option<StoredProfile>, StoreError> {
-        let Some(stored) = self.get(id).await? else {
+        // Always consistent: a write that relies on a stale version would be refused for nothing.
+        let Some(stored) = self.latest(id).await? else {
             return Ok(None);
         };
         if stored.version.as_str() != UNCLAIMED {
@@ -191,7 +198,7 @@ impl ProfileStore for DynamoProfileStore {
                     .as_service_error()
                     .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
             {
-                self.get(id).await
+                self.latest(id).await
             }
             Err(error) => Err(store_error("claim a profile", error)),
         }
@@ -248,7 +255,7 @@ impl ProfileStore for DynamoProfileStore {
             .key(KEY, AttributeValue::S(id.as_str().to_owned()));
         let condition = match expected {
             Expected::Absent => {
-                let found = self.item(id).await?.is_some();
+                let found = self.item(id, true).await?.is_some();
                 return Ok(if found {
                     Deleted::Conflict
                 } else {

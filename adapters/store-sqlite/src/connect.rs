@@ -44,7 +44,7 @@ impl Sqlite {
     pub async fn open(settings: &SqliteSettings) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(&settings.path)
-            .create_if_missing(true)
+            .create_if_missing(settings.migrate)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(settings.timeout)
@@ -95,9 +95,14 @@ async fn check_schema(writer: &Pool<sqlx::Sqlite>, migrate: bool) -> Result<(), 
         sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
             .fetch_one(writer)
             .await;
+    let applied = match applied {
+        Ok(version) => version,
+        // A database that has never been migrated has no such table.
+        Err(sqlx::Error::Database(error)) if error.message().starts_with("no such table") => 0,
+        Err(error) => return Err(store_error("read the schema's version", error)),
+    };
     let newest = MIGRATIONS.len() as u64;
-    // A database without the table has never been migrated.
-    match u64::try_from(applied.unwrap_or(0)).unwrap_or(0) {
+    match u64::try_from(applied).unwrap_or(0) {
         found if found == newest => Ok(()),
         found => Err(StoreError::new(
             usher_domain::ports::StoreErrorKind::Internal,

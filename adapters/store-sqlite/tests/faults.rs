@@ -58,6 +58,13 @@ async fn a_row_that_does_not_parse_is_reported_with_its_place() {
 async fn an_older_schema_stops_the_start_and_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("usher.db");
+    let error = Sqlite::open(&settings(&path, false)).await.unwrap_err();
+    assert_eq!(
+        error.kind(),
+        StoreErrorKind::Unavailable,
+        "no file is made for a mistyped path"
+    );
+    std::fs::write(&path, "").unwrap();
     let error = Sqlite::open(&settings(&path, false))
         .await
         .unwrap_err()

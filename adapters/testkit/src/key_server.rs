@@ -3,6 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::{
@@ -17,6 +18,9 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// More than anybody reads of a key set, in bytes.
 const OVERSIZED: usize = 10_000_000;
+
+/// A test that waits so long for a request has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the server answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,11 +105,16 @@ impl KeyServer {
         *self.shared.redirected.borrow()
     }
 
-    /// Waits until there were so many requests.
+    /// Waits until there were so many requests. Not for a paused clock, on which the deadline is
+    /// over as soon as nobody has anything to do.
+    ///
+    /// # Panics
+    /// When nobody asks for so long that nobody will.
     pub async fn asked(&self, times: usize) {
         let mut asked = self.shared.asked.subscribe();
-        // The sender lives as long as the server itself: this cannot fail.
-        let _ = asked.wait_for(|asked| *asked >= times).await;
+        let enough = asked.wait_for(|asked| *asked >= times);
+        let waited = tokio::time::timeout(PATIENCE, enough).await;
+        assert!(waited.is_ok(), "there were never {times} requests");
     }
 }
 

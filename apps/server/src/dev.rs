@@ -70,6 +70,8 @@ fn prepare(dir: &Path) -> anyhow::Result<State> {
     make_private_folder(dir)?;
     // A folder that was there before may have let others in.
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+    // Wherever it lies, it must not be committed.
+    fs::write(dir.join(".gitignore"), "*\n")?;
     let (_, key_set) = key_in(dir)?;
     let jwks = fs::read_to_string(&key_set)?;
     let plans = dir.join("usage-plans.json");

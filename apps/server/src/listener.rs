@@ -1,6 +1,13 @@
 //! From connections to requests.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use hyper::{Request, body::Incoming, service::service_fn};
@@ -16,7 +23,7 @@ use usher_http::{ClientAddress, Stack};
 
 use crate::exit::Failure;
 
-/// A client has so long to send its header block.
+/// A client has so long to send its first header block, and between one request and the next.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Header block and target together, in bytes.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -52,11 +59,18 @@ pub(crate) async fn serve(
         };
         let (stream, peer) = stream;
         let _ = stream.set_nodelay(true);
-        let connection = connection(&server, stream, peer, stack.clone());
+        let asked = Arc::new(AtomicBool::new(false));
+        let connection = connection(&server, stream, peer, stack.clone(), Arc::clone(&asked));
         let watched = connections.watch(connection.into_owned());
         tokio::spawn(async move {
-            // A client that goes away or talks nonsense is its own business.
-            let _ = watched.await;
+            let mut watched = std::pin::pin!(watched);
+            // Until a connection has chosen its protocol, no deadline of hyper's counts: one that
+            // stays silent, or stops within HTTP/2's preface, would stay for ever.
+            let first = tokio::time::timeout(HEADER_TIMEOUT, &mut watched).await;
+            if first.is_err() && asked.load(Ordering::Relaxed) {
+                // A client that goes away or talks nonsense is its own business.
+                let _ = watched.await;
+            }
         });
     }
     drop(listener);
@@ -80,6 +94,8 @@ fn server() -> Builder<TokioExecutor> {
     server
         .http2()
         .timer(TokioTimer::new())
+        .keep_alive_interval(HEADER_TIMEOUT)
+        .keep_alive_timeout(HEADER_TIMEOUT)
         .max_header_list_size(16 * 1024);
     server
 }
@@ -89,6 +105,7 @@ fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     stack: Stack,
+    asked: Arc<AtomicBool>,
 ) -> hyper_util::server::conn::auto::Connection<
     '_,
     TokioIo<TcpStream>,
@@ -102,6 +119,7 @@ fn connection(
 > {
     let address = ClientAddress(peer.ip());
     let service = service_fn(move |request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
         let mut request = request.map(usher_http::Body::new);
         request.extensions_mut().insert(address);
         let stack = stack.clone();
@@ -123,4 +141,72 @@ fn stopped() -> Result<impl Future<Output = ()>, Failure> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use usher_auth_jwt::DevelopmentKey;
+    use usher_wiring::{
+        Deployment, Role,
+        config::{Config, Sources},
+    };
+
+    use super::*;
+
+    async fn stack() -> Stack {
+        let jwks = DevelopmentKey::generate().expect("a key").jwks();
+        let toml = format!(
+            "[store]\nurl = \"memory:\"\n[usage]\napi_key_required = false\n\
+             [[identity.issuers]]\nkind = \"oidc\"\nissuer = \"i\"\naudiences = [\"a\"]\n\
+             jwks = '{jwks}'\n"
+        );
+        let sources = Sources::default().toml("test", &toml);
+        let (config, _) = Config::read(sources, false).expect("a configuration");
+        let log = Arc::new(usher_http::Discard);
+        let deployment = Deployment::open(config, &Role::Server, log).await;
+        deployment.expect("a deployment").stack
+    }
+
+    /// What the server says before it closes the connection of a client that sends `sent` and then
+    /// waits. Time stands still but for timers, so nobody waits in truth.
+    async fn answer_to(sent: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let server = tokio::spawn(serve(listener, stack().await, Duration::ZERO));
+        let mut client = TcpStream::connect(address).await.expect("a connection");
+        client.write_all(sent.as_bytes()).await.expect("sent");
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).await.expect("the end");
+        server.abort();
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_asks_nothing_is_closed() {
+        for sent in [
+            "",
+            "PRI * HTTP/2.0\r\n",
+            "GET /healthz HTTP/1.1\r\nHost: x\r\n",
+        ] {
+            let said = answer_to(sent).await;
+            assert!(!said.contains("200 OK"), "{sent:?}: {said}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_asks_nothing_more_is_closed_after_its_answer() {
+        let said = answer_to("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(said.starts_with("HTTP/1.1 200 OK\r\n"), "{said}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_header_block_that_is_too_large_is_refused() {
+        let sent = format!(
+            "GET /healthz HTTP/1.1\r\nHost: x\r\nA: {}\r\n\r\n",
+            "a".repeat(20_000)
+        );
+        let said = answer_to(&sent).await;
+        assert!(said.starts_with("HTTP/1.1 431 "), "{said}");
+    }
 }

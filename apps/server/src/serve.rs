@@ -8,7 +8,7 @@ use std::{
 
 use usher_wiring::{
     AccessLogLines, Deployment, Role,
-    config::{Config, Effective, Sources},
+    config::{Config, Effective, Sources, StoreOnly},
     init_logging,
 };
 
@@ -69,7 +69,7 @@ pub(crate) fn check(arguments: &ConfigArguments) -> Result<(), Failure> {
 }
 
 pub(crate) async fn migrate(arguments: &ConfigArguments) -> Result<(), Failure> {
-    let (config, _) = Config::read(sources(arguments), io::stdout().is_terminal())?;
+    let config = StoreOnly::read(sources(arguments), io::stdout().is_terminal())?;
     init_logging(&config.log);
     usher_wiring::migrate(&config.store).await?;
     tracing::info!("the store's schema is up to date");

@@ -139,6 +139,10 @@ fn as_text(line: &str) -> String {
     };
     let field = |name: &str| match &fields[name] {
         serde_json::Value::Null => "-".to_owned(),
+        // A control character could end the line, or talk to the terminal.
+        serde_json::Value::String(text) if text.chars().any(char::is_control) => {
+            text.escape_debug().to_string()
+        }
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     };

@@ -7,6 +7,9 @@
 pub mod number;
 pub mod portable;
 
+/// The longest pointer that is told in full.
+pub const MAX_POINTER_BYTES: usize = 512;
+
 /// A place in a document and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
@@ -43,10 +46,14 @@ impl Place {
         self.depth
     }
 
+    /// A violation here. A name may be as long as the document, and there may be many violations: a
+    /// longer pointer ends with the last name that fits, and an ellipsis.
     pub(crate) fn violation(&self, detail: &'static str) -> Violation {
-        Violation {
-            pointer: self.pointer.clone(),
-            detail,
-        }
+        let pointer = match self.pointer.get(..MAX_POINTER_BYTES) {
+            _ if self.pointer.len() <= MAX_POINTER_BYTES => self.pointer.clone(),
+            Some(start) => format!("{}/…", start.rsplit_once('/').map_or("", |(kept, _)| kept)),
+            None => "/…".to_owned(),
+        };
+        Violation { pointer, detail }
     }
 }

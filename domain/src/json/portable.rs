@@ -351,6 +351,24 @@ mod tests {
     }
 
     #[test]
+    fn long_names_do_not_make_long_answers() {
+        let members = (0..1000).map(|index| format!("\"m{index}\":1e999"));
+        let members = members.collect::<Vec<_>>().join(",");
+        let text = format!(
+            "{{\"short\":{{\"{}\":{{{members}}}}}}}",
+            "/".repeat(200_000)
+        );
+        let found = violations(&text);
+        assert_eq!(found.len(), MAX_VIOLATIONS);
+        assert!(
+            found.iter().all(|(pointer, _)| pointer == "/short/…"),
+            "{found:?}"
+        );
+        let wide = format!("{{\"{}\":1e999}}", "é".repeat(10_000));
+        assert_eq!(violations(&wide), [("/…".into(), number::OUT_OF_RANGE)]);
+    }
+
+    #[test]
     fn the_document_is_depth_one_and_thirty_two_are_kept() {
         let nested = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
         assert!(parse(nested(32).as_bytes()).is_ok());

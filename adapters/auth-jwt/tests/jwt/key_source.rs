@@ -185,6 +185,13 @@ async fn a_clock_that_goes_back_neither_loses_the_keys_nor_fetches_without_end()
         );
     }
     assert_eq!(server.requests(), 1);
+    // Set back by more than the wait, it does not make the wait any longer.
+    let long_before = Timestamp::from_seconds(NOON - 15);
+    assert_eq!(
+        outcome(&verifier, &unknown.sign(&claims()), long_before).await,
+        "invalid"
+    );
+    assert_eq!(server.requests(), 2);
 }
 
 #[tokio::test]

@@ -205,3 +205,18 @@ async fn a_line_is_written_for_every_request_and_in_order() {
         assert_eq!(pair[1], format!("\"/nowhere/{number}\""));
     }
 }
+
+/// A client that goes away takes the call with it; what was charged and written stays.
+#[tokio::test]
+async fn a_request_whose_client_goes_away_has_a_line_too() {
+    let world = World::new();
+    world.profiles.behave(Behaviour::Stall);
+    {
+        let mut abandoned = pin!(world.ask(Ask::get(ALICE)));
+        assert!(poll_once(abandoned.as_mut()).is_pending());
+        assert_eq!(world.log.take().len(), 0);
+    }
+    let lines = world.log.take();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(normalised(lines[0].clone())["status"], 499);
+}

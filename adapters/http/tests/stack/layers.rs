@@ -119,6 +119,19 @@ fn assert_overloaded(answer: &Answer) {
     assert_eq!(answer.retry_after(), Some(1));
 }
 
+/// A server that is busy is not a server that is ill.
+#[tokio::test]
+async fn past_the_bound_probes_are_answered() {
+    let world = bounded(0);
+    assert_overloaded(&world.ask(Ask::get(ALICE)).await);
+    for probe in ["/healthz", "/readyz"] {
+        assert_eq!(
+            world.ask(Ask::get(probe).anonymous()).await.status,
+            StatusCode::OK
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn past_the_bound_requests_are_refused_at_once_and_those_let_in_are_served() {
     let world = bounded(2);

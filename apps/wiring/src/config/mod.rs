@@ -11,6 +11,6 @@ mod source;
 pub use reader::{ConfigError, parse_duration};
 pub use sections::{
     Config, DynamoConfig, IdentityConfig, LogConfig, LogFormat, ProfileConfig, ServerConfig,
-    StoreConfig, StoreUrl, UsageConfig,
+    StoreConfig, StoreOnly, StoreUrl, UsageConfig,
 };
 pub use source::{Effective, Source, Sources};

@@ -179,6 +179,32 @@ impl Config {
     }
 }
 
+/// What `usher migrate` needs of a configuration.
+#[derive(Debug)]
+pub struct StoreOnly {
+    /// `[store]`
+    pub store: StoreConfig,
+    /// `[log]`
+    pub log: LogConfig,
+}
+
+impl StoreOnly {
+    /// Reads these sections and passes over all others: a job that only migrates has neither issuers
+    /// nor keys.
+    ///
+    /// # Errors
+    /// Everything that is wrong with these sections.
+    pub fn read(sources: Sources, terminal: bool) -> Result<Self, Vec<ConfigError>> {
+        let mut reader = Reader::new(sources);
+        let store = store(&mut reader);
+        let log = log(&mut reader, terminal);
+        match (store, reader.errors.is_empty()) {
+            (Some(store), true) => Ok(Self { store, log }),
+            _ => Err(reader.errors),
+        }
+    }
+}
+
 fn server(reader: &mut Reader) -> ServerConfig {
     let listen = reader.address("server.listen");
     let request_timeout = reader.duration("server.request_timeout");
@@ -441,17 +467,22 @@ fn usage(reader: &mut Reader, api: &ApiStage) -> UsageConfig {
             );
         }
     }
-    if api_key_required && keys.is_empty() && !reader.is_set("usage.keys") {
+    let accepted = |key: &ApiKey| {
+        let entry = KeyEntry::join(key, &plans);
+        key.enabled && entry.is_ok_and(|entry| entry.at(api).is_some())
+    };
+    if api_key_required && !reader.is_set("usage.keys") {
         reader.missing(
             "usage.keys",
             "API keys are required and there are none: name a file of keys, or set \
              usage.api_key_required = false",
         );
-    }
-    if api_key_required && !plans.is_empty() && !plans.iter().any(|plan| plan.covers(api)) {
-        reader.missing(
-            "api",
-            "no usage plan covers this api.id and api.stage, so that no key would be accepted",
+    } else if api_key_required && !keys.iter().any(accepted) {
+        reader.wrong(
+            "usage.keys",
+            "no key would be accepted: none is enabled and has a plan that covers api.id and \
+             api.stage"
+                .to_owned(),
         );
     }
     UsageConfig {
@@ -646,6 +677,54 @@ mod tests {
         assert!(read(&two, &[]).unwrap_err()[0].contains("subject_prefix"));
         assert!(read(&two, &[("USHER_IDENTITY__SHARED_SUBJECTS", "true")]).is_ok());
         assert!(read(&format!("{two}subject_prefix = \"b:\"\n"), &[]).is_ok());
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_named_and_not_shown() {
+        let toml = "[store]\nurl = \"postgres://u:hunter2@h/d\n";
+        let errors = read(toml, &[]).unwrap_err();
+        assert!(errors[0].starts_with("usher.toml: line 2: "), "{errors:?}");
+        assert!(!errors.join("").contains("hunter2"), "{errors:?}");
+    }
+
+    #[test]
+    fn a_job_that_only_migrates_needs_the_store_alone() {
+        let variables = [("USHER_STORE__URL".to_owned(), "sqlite:x.db".to_owned())];
+        let config = StoreOnly::read(Sources::default().environment(variables), false).unwrap();
+        assert!(matches!(config.store.url, StoreUrl::Sqlite(_)));
+    }
+
+    #[test]
+    fn keys_that_would_let_nobody_in_are_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let plan = r#"{"id": "p", "apiStages": [{"apiId": "a", "stage": "s"}]}"#;
+        std::fs::write(path("plans.json"), plan).unwrap();
+        let errors = |keys: &str, stage: &str| {
+            std::fs::write(path("keys.csv"), keys).unwrap();
+            let environment = [
+                ("USHER_USAGE__API_KEY_REQUIRED", "true"),
+                ("USHER_USAGE__PLANS", &path("plans.json")),
+                ("USHER_USAGE__KEYS", &path("keys.csv")),
+                ("USHER_API__ID", "a"),
+                ("USHER_API__STAGE", stage),
+            ];
+            read(ISSUER, &environment).err()
+        };
+        let key = "Name,Key,Enabled,UsagePlanIds\nk,abcdefghijklmnopqrst";
+        assert_eq!(errors(&format!("{key},true,p"), "s"), None);
+        for (keys, stage) in [
+            (format!("{key},true,p"), "other"),
+            (format!("{key},false,p"), "s"),
+            (format!("{key},true,"), "s"),
+            ("Name,Key\n".to_owned(), "s"),
+        ] {
+            let errors = errors(&keys, stage).expect("an error");
+            assert!(
+                errors[0].starts_with("usage.keys: no key would be accepted"),
+                "{errors:?}"
+            );
+        }
     }
 
     #[test]

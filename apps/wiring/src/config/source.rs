@@ -130,7 +130,13 @@ impl Sources {
     pub fn toml(mut self, name: &str, text: &str) -> Self {
         match text.parse::<toml::Table>() {
             Err(error) => {
-                let said = error.to_string().trim_end().replace('\n', "\n    ");
+                // Not the error's own text: it shows the line, which may hold a secret.
+                let before = error
+                    .span()
+                    .and_then(|span| text.get(..span.start))
+                    .unwrap_or("");
+                let line = before.matches('\n').count() + 1;
+                let said = format!("line {line}: {}", error.message());
                 self.errors.push(ConfigError::new("", name, said));
             }
             Ok(table) => {
