@@ -72,17 +72,20 @@ impl TagList {
                 Some(quoted) => (true, quoted),
                 None => (false, rest),
             };
-            let Some((opaque, after)) = quoted
+            let tag = quoted
                 .strip_prefix('"')
-                .and_then(|inside| inside.split_once('"'))
-            else {
+                .and_then(|inside| inside.split_once('"'));
+            if let Some((opaque, after)) = tag {
+                tags.push(TagInRequest {
+                    weak,
+                    opaque: opaque.to_owned(),
+                });
+                rest = after;
+            } else if let Some((_, after)) = rest.split_once(',') {
+                rest = after;
+            } else {
                 return Self::Tags(tags);
-            };
-            tags.push(TagInRequest {
-                weak,
-                opaque: opaque.to_owned(),
-            });
-            rest = after;
+            }
         }
     }
 
@@ -200,6 +203,7 @@ mod tests {
         assert_eq!(read, [(false, "a"), (true, "b,c"), (false, "")]);
         assert_eq!(TagList::parse(" * "), TagList::Any);
         assert_eq!(TagList::parse("nonsense"), TagList::Tags(vec![]));
+        assert_eq!(TagList::parse(r#"nonsense, "a""#), TagList::parse(r#""a""#));
     }
 
     #[test]

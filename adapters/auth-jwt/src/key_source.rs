@@ -77,13 +77,17 @@ impl KeySource {
         if !secure {
             return Err(IssuerError::InsecureUri);
         }
-        let client = Client::builder()
+        let mut client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .redirect(Policy::none())
-            .user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(IssuerError::Client)?;
+            .user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")));
+        if uri.scheme() == "http" {
+            // What is allowed in clear because it does not leave the machine must not be sent to a
+            // proxy that the environment names.
+            client = client.no_proxy();
+        }
+        let client = client.build().map_err(IssuerError::Client)?;
         let remote = Remote {
             uri,
             client,

@@ -44,10 +44,10 @@ impl RequestIds {
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "this is the request-id source")]
     pub fn new() -> Self {
-        let (process, _) = Uuid::new_v4().as_u64_pair();
+        let (process, first) = Uuid::new_v4().as_u64_pair();
         Self {
             process,
-            count: AtomicU64::new(0),
+            count: AtomicU64::new(first),
         }
     }
 

@@ -12,7 +12,6 @@ use crate::{
 pub fn router(app: App) -> Router {
     Router::new()
         .route(profile::RESOURCE, any(profile::handle))
-        .route("/users//profile", any(profile::missing_user_id))
         .route(health::LIVE, any(health::live))
         .route(health::READY, any(health::ready))
         .merge(development_routes(&app))

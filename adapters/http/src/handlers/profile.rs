@@ -43,15 +43,6 @@ fn action(method: &Method) -> Option<Action> {
     }
 }
 
-/// `/users//profile`: what a REST API says when a required path parameter is blank.
-pub(crate) async fn missing_user_id(Extension(id): Extension<RequestId>) -> Response {
-    let report = Report {
-        error: Some(ErrorCode::MissingParameter),
-        ..Report::of(RESOURCE)
-    };
-    report.attach(Problem::new(ErrorCode::MissingParameter).into_response(id))
-}
-
 /// Every method of a user's profile.
 pub(crate) async fn handle(
     State(app): State<App>,
