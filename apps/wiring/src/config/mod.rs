@@ -7,6 +7,8 @@
 mod reader;
 mod sections;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use reader::{ConfigError, parse_duration};
 pub use sections::{

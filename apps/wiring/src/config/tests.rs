@@ -1,0 +1,183 @@
+//! What a configuration may say, and what is said about one that may not.
+
+use std::{path::Path, time::Duration};
+
+use super::*;
+
+const ISSUER: &str = r#"
+    [usage]
+    api_key_required = false
+    [[identity.issuers]]
+    kind = "oidc"
+    issuer = "https://idp.example.com/"
+    audiences = ["usher"]
+    jwks_uri = "https://idp.example.com/keys"
+"#;
+
+fn read(toml: &str, environment: &[(&str, &str)]) -> Result<(Config, Vec<Effective>), Vec<String>> {
+    let variables = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let sources = Sources::default()
+        .toml("usher.toml", toml)
+        .environment(variables);
+    Config::read(sources, false).map_err(|errors| errors.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_defaults_are_those_of_the_documentation() {
+    let (config, _) = read(ISSUER, &[]).unwrap();
+    assert_eq!(config.server.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(config.server.request_timeout, Duration::from_secs(10));
+    assert_eq!(config.server.shutdown_timeout, Duration::from_secs(20));
+    assert_eq!(config.server.max_in_flight, 1024);
+    assert!(matches!(config.store.url, StoreUrl::Sqlite(path) if path == Path::new("usher.db")));
+    assert!(config.store.migrate && config.store.consistent_reads);
+    assert_eq!(config.store.timeout, Duration::from_secs(2));
+    assert_eq!(config.profile.max_bytes, 262_144);
+    assert_eq!(config.log.format, LogFormat::Json);
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_is_read_by_the_wanted_type() {
+    let toml = format!("{ISSUER}\n[api]\nid = \"x\"\n[server]\nmax_in_flight = 5\n");
+    let environment = [
+        ("USHER_API__ID", "123"),
+        ("USHER_API__STAGE", "1e5"),
+        ("USHER_SERVER__MAX_IN_FLIGHT", "7"),
+        ("USHER_SERVER__REQUESTTIMEOUT", "3s"),
+        ("USHER_ACCESS__SCOPES__READ", "[\"a\",\"b\"]"),
+        ("USHER_CONFIG", "ignored.toml"),
+        ("PATH", "/bin"),
+    ];
+    let (config, effective) = read(&toml, &environment).unwrap();
+    assert_eq!((&*config.api.api_id, &*config.api.stage), ("123", "1e5"));
+    assert_eq!(config.server.max_in_flight, 7);
+    assert_eq!(config.server.request_timeout, Duration::from_secs(3));
+    assert_eq!(config.access.read_scopes.len(), 2);
+    let line = effective
+        .iter()
+        .find(|line| line.key == "server.max_in_flight")
+        .unwrap();
+    assert_eq!(
+        line.source,
+        "environment variable USHER_SERVER__MAX_IN_FLIGHT"
+    );
+}
+
+#[test]
+fn every_error_is_reported_with_its_key_and_its_origin() {
+    let toml = "[server]\nlisten = 8080\nlisten_on = \"x\"\n[store]\nurl = \"mysql://u:hunter2@h\"\n\
+        timeout = \"2\"\n[log]\nformat = \"xml\"\nlevel = \"loud,=\"\n[usage]\nstore = \"postgres://u:hunter2@h\"\n";
+    let errors = read(toml, &[("USHER_PROFILE__MAX_BYTES", "1000000")]).unwrap_err();
+    assert_eq!(
+        errors,
+        [
+            "server.listen: must be text, in quotes (usher.toml)",
+            "store.url: must begin with sqlite:, postgres://, dynamodb:// or memory: (usher.toml)",
+            "store.timeout: must be a duration such as \"250ms\", \"2s\" or \"5m\" (usher.toml)",
+            "profile.max_bytes: must be a whole number from 2 to 262144 (environment variable \
+             USHER_PROFILE__MAX_BYTES)",
+            "identity.issuers: without an issuer nobody could be let in (not set)",
+            "usage.store: usage is counted in this process's memory: leave it out, or say \
+             memory: (usher.toml)",
+            "usage.keys: API keys are required and there are none: name a file of keys, or set \
+             usage.api_key_required = false (not set)",
+            "log.format: must be \"json\" or \"text\" (usher.toml)",
+            "log.level: must be error, warn, info, debug, trace, off, or a filter such as \
+             info,sqlx=warn (usher.toml)",
+            "server.listen_on: is not a key that usher knows; did you mean server.listen? \
+             (usher.toml)",
+        ]
+    );
+}
+
+#[test]
+fn an_issuer_must_say_whom_its_tokens_are_for_and_where_its_keys_are() {
+    let toml = "[usage]\napi_key_required = false\n[[identity.issuers]]\nkind = \"oidc\"\n\
+        issuer = \"i\"\naudiences = []\nalgorithms = [\"HS256\"]\naudience = \"x\"\n";
+    let errors = read(toml, &[]).unwrap_err();
+    assert_eq!(
+        errors[..4],
+        [
+            "identity.issuers[0].jwks_uri: one of jwks_uri, jwks_file and jwks must say where \
+             keys are (not set)",
+            "identity.issuers[0].algorithms: \"HS256\" is not one of RS256, ES256 (usher.toml)",
+            "identity.issuers[0].audiences: must name whom its tokens are for, never nobody \
+             (not set)",
+            "identity.issuers[0].audience: is not a key that usher knows; did you mean \
+             audiences? (usher.toml)",
+        ]
+    );
+}
+
+#[test]
+fn issuers_share_their_users_only_when_told_so() {
+    let two = format!(
+        "{ISSUER}\n[[identity.issuers]]\nkind = \"oidc\"\nissuer = \"b\"\n\
+        audiences = [\"x\"]\njwks_uri = \"https://b/\"\n"
+    );
+    assert!(read(&two, &[]).unwrap_err()[0].contains("subject_prefix"));
+    assert!(read(&two, &[("USHER_IDENTITY__SHARED_SUBJECTS", "true")]).is_ok());
+    assert!(read(&format!("{two}subject_prefix = \"b:\"\n"), &[]).is_ok());
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_named_and_not_shown() {
+    let toml = "[store]\nurl = \"postgres://u:hunter2@h/d\n";
+    let errors = read(toml, &[]).unwrap_err();
+    assert!(errors[0].starts_with("usher.toml: line 2: "), "{errors:?}");
+    assert!(!errors.join("").contains("hunter2"), "{errors:?}");
+}
+
+#[test]
+fn a_job_that_only_migrates_needs_the_store_alone() {
+    let variables = [("USHER_STORE__URL".to_owned(), "sqlite:x.db".to_owned())];
+    let config = StoreOnly::read(Sources::default().environment(variables), false).unwrap();
+    assert!(matches!(config.store.url, StoreUrl::Sqlite(_)));
+}
+
+#[test]
+fn keys_that_would_let_nobody_in_are_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let plan = r#"{"id": "p", "apiStages": [{"apiId": "a", "stage": "s"}]}"#;
+    std::fs::write(path("plans.json"), plan).unwrap();
+    let errors = |keys: &str, stage: &str| {
+        std::fs::write(path("keys.csv"), keys).unwrap();
+        let environment = [
+            ("USHER_USAGE__API_KEY_REQUIRED", "true"),
+            ("USHER_USAGE__PLANS", &path("plans.json")),
+            ("USHER_USAGE__KEYS", &path("keys.csv")),
+            ("USHER_API__ID", "a"),
+            ("USHER_API__STAGE", stage),
+        ];
+        read(ISSUER, &environment).err()
+    };
+    let key = "Name,Key,Enabled,UsagePlanIds\nk,abcdefghijklmnopqrst";
+    assert_eq!(errors(&format!("{key},true,p"), "s"), None);
+    for (keys, stage) in [
+        (format!("{key},true,p"), "other"),
+        (format!("{key},false,p"), "s"),
+        (format!("{key},true,"), "s"),
+        ("Name,Key\n".to_owned(), "s"),
+    ] {
+        let errors = errors(&keys, stage).expect("an error");
+        assert!(
+            errors[0].starts_with("usage.keys: no key would be accepted"),
+            "{errors:?}"
+        );
+    }
+}
+
+#[test]
+fn a_password_is_shown_to_nobody() {
+    let toml = format!("{ISSUER}\n[store]\nurl = \"postgres://u:hunter2@h/d\"\n");
+    let (config, effective) = read(&toml, &[]).unwrap();
+    assert!(!format!("{config:?}{effective:?}").contains("hunter2"));
+    let line = effective
+        .iter()
+        .find(|line| line.key == "store.url")
+        .unwrap();
+    assert_eq!(line.value, "postgres://(hidden)");
+}
