@@ -203,7 +203,7 @@ impl Reader {
             let mut inner = Self::new(sources);
             inner.prefix = format!("{}{key}[{index}].", self.prefix);
             let value = each(&mut inner);
-            inner.refuse_unknown();
+            inner.refuse_unknown(&[""]);
             self.errors.append(&mut inner.errors);
             self.effective.append(&mut inner.effective);
             read.extend(value);
@@ -256,13 +256,15 @@ impl Reader {
         })
     }
 
-    /// Reports every key that nobody asked for, with the nearest one that somebody did.
-    pub(crate) fn refuse_unknown(&mut self) {
+    /// Reports every key that begins with one of `starts` and that nobody asked for, with the nearest
+    /// one that somebody did.
+    pub(crate) fn refuse_unknown(&mut self, starts: &[&str]) {
         let known: BTreeSet<&str> = self.known.iter().map(|(key, _)| key.as_str()).collect();
         let unknown: Vec<(String, Source)> = self
             .sources
             .entries
             .iter()
+            .filter(|(key, _)| starts.iter().any(|start| key.starts_with(start)))
             .filter(|(key, _)| !known.contains(key.as_str()))
             .map(|(_, entry)| (entry.written.clone(), entry.source.clone()))
             .collect();

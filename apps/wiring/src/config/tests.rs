@@ -138,6 +138,17 @@ fn a_job_that_only_migrates_needs_the_store_alone() {
 }
 
 #[test]
+fn a_job_that_only_migrates_refuses_a_misspelt_store() {
+    let read = |toml| StoreOnly::read(Sources::default().toml("usher.toml", toml), false);
+    let errors = read("[store]\nulr = \"sqlite:x.db\"\n[server]\nlisten_on = 1\n").unwrap_err();
+    let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        errors,
+        ["store.ulr: is not a key that usher knows; did you mean store.url? (usher.toml)"]
+    );
+}
+
+#[test]
 fn keys_that_would_let_nobody_in_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();

@@ -1,0 +1,113 @@
+use std::{path::PathBuf, time::Duration};
+
+use secrecy::SecretString;
+
+use super::duration;
+use crate::config::reader::Reader;
+
+/// `[store]`
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// Where profiles are.
+    pub url: StoreUrl,
+    /// Bring the schema up to date at start.
+    pub migrate: bool,
+    /// One call to the store.
+    pub timeout: Duration,
+    /// `DynamoDB`'s strongly consistent reads.
+    pub consistent_reads: bool,
+}
+
+/// Where profiles are.
+#[derive(Debug, Clone)]
+pub enum StoreUrl {
+    /// `memory:`
+    Memory,
+    /// `sqlite:PATH`
+    Sqlite(PathBuf),
+    /// `postgres://…`
+    Postgres(SecretString),
+    /// `dynamodb://TABLE?region=…&endpoint=…`
+    Dynamo(DynamoConfig),
+}
+
+/// A `DynamoDB` table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DynamoConfig {
+    /// Its name.
+    pub table: String,
+    /// Its region; left out, the environment's.
+    pub region: Option<String>,
+    /// Another endpoint than the region's own.
+    pub endpoint: Option<String>,
+}
+
+pub(super) fn store(reader: &mut Reader) -> Option<StoreConfig> {
+    let text = reader.secret("store.url");
+    let text = reader.default("store.url", text, "sqlite:usher.db".to_owned());
+    let url = match parse_store_url(&text) {
+        Ok((url, shown)) => {
+            reader.show("store.url", &shown);
+            Some(url)
+        }
+        Err(detail) => {
+            reader.wrong("store.url", detail);
+            None
+        }
+    };
+    let migrate = reader.flag("store.migrate");
+    let timeout = reader.duration("store.timeout");
+    let consistent_reads = reader.flag("store.consistent_reads");
+    let migrate = reader.default("store.migrate", migrate, true);
+    let timeout = duration(reader, "store.timeout", timeout, "2s");
+    let consistent_reads = reader.default("store.consistent_reads", consistent_reads, true);
+    Some(StoreConfig {
+        url: url?,
+        migrate,
+        timeout,
+        consistent_reads,
+    })
+}
+
+/// The store, and how it may be shown.
+fn parse_store_url(text: &str) -> Result<(StoreUrl, String), String> {
+    if text == "memory:" {
+        return Ok((StoreUrl::Memory, text.to_owned()));
+    }
+    if let Some(path) = text.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.is_empty() || path == ":memory:" {
+            return Err(
+                "sqlite: needs a file; for a store without one there is memory:".to_owned(),
+            );
+        }
+        return Ok((StoreUrl::Sqlite(path.into()), text.to_owned()));
+    }
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok((
+            StoreUrl::Postgres(text.into()),
+            "postgres://(hidden)".to_owned(),
+        ));
+    }
+    if let Some(rest) = text.strip_prefix("dynamodb://") {
+        let (table, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if table.is_empty() || table.contains('/') {
+            return Err("dynamodb:// needs the table's name, as in dynamodb://TABLE".to_owned());
+        }
+        let mut dynamo = DynamoConfig {
+            table: table.to_owned(),
+            region: None,
+            endpoint: None,
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match name {
+                "region" => dynamo.region = Some(value.to_owned()),
+                "endpoint" => dynamo.endpoint = Some(value.to_owned()),
+                _ => return Err("dynamodb:// takes region and endpoint".to_owned()),
+            }
+        }
+        return Ok((StoreUrl::Dynamo(dynamo), text.to_owned()));
+    }
+    Err("must begin with sqlite:, postgres://, dynamodb:// or memory:".to_owned())
+}
