@@ -132,6 +132,17 @@ pub enum ReadVerdict {
     Failed,
 }
 
+/// What a write comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteVerdict {
+    /// Write.
+    Proceed,
+    /// 412.
+    Failed,
+    /// 428.
+    Required,
+}
+
 impl Preconditions {
     /// Nothing is demanded.
     #[must_use]
@@ -165,9 +176,16 @@ impl Preconditions {
         }
     }
 
-    /// Judges a write; `current` is what the store holds, if anything.
+    /// Judges a write; `current` is what the store holds, if anything. `if_match_required` demands
+    /// `If-Match` of whoever writes what exists (RFC 6585, section 3). A write that another
+    /// precondition refuses already is not an unconditional one: who only creates is told that the
+    /// profile exists, whatever the deployment demands.
     #[must_use]
-    pub fn allow_write(&self, current: Option<&EntityTag>) -> bool {
+    pub fn judge_write(
+        &self,
+        current: Option<&EntityTag>,
+        if_match_required: bool,
+    ) -> WriteVerdict {
         let match_holds = self
             .if_match
             .as_ref()
@@ -176,7 +194,13 @@ impl Preconditions {
             .if_none_match
             .as_ref()
             .is_none_or(|tags| !current.is_some_and(|current| tags.matches_weakly(current)));
-        match_holds && none_match_holds
+        if !(match_holds && none_match_holds) {
+            WriteVerdict::Failed
+        } else if if_match_required && current.is_some() && self.if_match.is_none() {
+            WriteVerdict::Required
+        } else {
+            WriteVerdict::Proceed
+        }
     }
 }
 
@@ -210,28 +234,52 @@ mod tests {
     fn if_match_compares_strongly_and_if_none_match_weakly() {
         let tag = EntityTag::of("{}");
         let weak = format!("W/{tag}");
-        assert!(demand(Some(&tag.to_string()), None).allow_write(Some(&tag)));
-        assert!(!demand(Some(&weak), None).allow_write(Some(&tag)));
+        assert_eq!(
+            demand(Some(&tag.to_string()), None).judge_write(Some(&tag), false),
+            WriteVerdict::Proceed
+        );
+        assert_eq!(
+            demand(Some(&weak), None).judge_write(Some(&tag), false),
+            WriteVerdict::Failed
+        );
         assert_eq!(
             demand(None, Some(&weak)).judge_read(&tag),
             ReadVerdict::NotModified
         );
-        assert!(!demand(None, Some(&weak)).allow_write(Some(&tag)));
+        assert_eq!(
+            demand(None, Some(&weak)).judge_write(Some(&tag), false),
+            WriteVerdict::Failed
+        );
     }
 
     #[test]
     fn an_absent_profile_fails_if_match_and_passes_if_none_match() {
         let tag = EntityTag::of("{}").to_string();
-        assert!(!demand(Some("*"), None).allow_write(None));
-        assert!(!demand(Some(&tag), None).allow_write(None));
-        assert!(demand(None, Some("*")).allow_write(None));
-        assert!(demand(None, Some(&tag)).allow_write(None));
+        assert_eq!(
+            demand(Some("*"), None).judge_write(None, false),
+            WriteVerdict::Failed
+        );
+        assert_eq!(
+            demand(Some(&tag), None).judge_write(None, false),
+            WriteVerdict::Failed
+        );
+        assert_eq!(
+            demand(None, Some("*")).judge_write(None, false),
+            WriteVerdict::Proceed
+        );
+        assert_eq!(
+            demand(None, Some(&tag)).judge_write(None, false),
+            WriteVerdict::Proceed
+        );
     }
 
     #[test]
     fn an_unreadable_if_match_refuses() {
         let tag = EntityTag::of("{}");
-        assert!(!demand(Some("nonsense"), None).allow_write(Some(&tag)));
+        assert_eq!(
+            demand(Some("nonsense"), None).judge_write(Some(&tag), false),
+            WriteVerdict::Failed
+        );
         assert_eq!(
             demand(Some("nonsense"), None).judge_read(&tag),
             ReadVerdict::Failed

@@ -12,6 +12,7 @@
 pub mod access;
 pub mod entity_tag;
 pub mod json;
+pub mod patch;
 pub mod ports;
 pub mod principal;
 pub mod profile;

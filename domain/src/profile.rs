@@ -8,7 +8,7 @@ use crate::{
     entity_tag::EntityTag,
     json::{
         Violation,
-        portable::{self, NotPortable},
+        portable::{self, MAX_DEPTH, MAX_VIOLATIONS, NotPortable},
     },
     user_id::UserId,
 };
@@ -51,25 +51,48 @@ impl Profile {
     /// Reads a body that a client sent for `user_id`. A `userId` member must name that user.
     ///
     /// # Errors
-    /// See [`ProfileError`]; syntax comes before portability, portability before size.
+    /// See [`ProfileError`]; syntax comes before size, size before portability.
     pub fn parse(body: &[u8], user_id: &UserId, max_bytes: usize) -> Result<Self, ProfileError> {
-        let mut members = portable::parse(body).map_err(|fault| match fault {
-            NotPortable::Syntax(said) => ProfileError::NotJson(said),
-            NotPortable::Violations(violations) => ProfileError::NotPortable(violations),
-        })?;
-        if let Some(named) = members.remove(USER_ID_MEMBER)
-            && named.as_str() != Some(user_id.as_str())
-        {
-            return Err(ProfileError::NotPortable(vec![Violation {
-                pointer: format!("/{USER_ID_MEMBER}"),
-                detail: "the member must equal the user id of the path",
-            }]));
-        }
-        let profile = Self::of(&members);
-        if profile.canonical.len() > max_bytes {
+        let (mut document, violations) =
+            portable::read(body, MAX_DEPTH).map_err(ProfileError::NotJson)?;
+        Self::judge(&mut document, violations, user_id, max_bytes)
+    }
+
+    /// Judges a document as [`parse`](Self::parse) judges a body. Numbers in it are brought into their
+    /// portable form, and a `userId` is taken out.
+    ///
+    /// # Errors
+    /// See [`ProfileError`]; never [`ProfileError::NotJson`].
+    pub fn from_document(
+        document: &mut Value,
+        user_id: &UserId,
+        max_bytes: usize,
+    ) -> Result<Self, ProfileError> {
+        let violations = portable::check(document);
+        Self::judge(document, violations, user_id, max_bytes)
+    }
+
+    fn judge(
+        document: &mut Value,
+        mut violations: Vec<Violation>,
+        user_id: &UserId,
+        max_bytes: usize,
+    ) -> Result<Self, ProfileError> {
+        let named = document
+            .as_object_mut()
+            .and_then(|members| members.remove(USER_ID_MEMBER));
+        let canonical = portable::canonical(document);
+        if canonical.len() > max_bytes {
             return Err(ProfileError::TooLarge { max_bytes });
         }
-        Ok(profile)
+        violations.extend(named.and_then(|named| names(&named, user_id).err()));
+        violations.extend(portable::other_kind(document));
+        if violations.is_empty() {
+            Ok(Self::of(canonical))
+        } else {
+            violations.truncate(MAX_VIOLATIONS);
+            Err(ProfileError::NotPortable(violations))
+        }
     }
 
     /// Reads JSON text that a store holds, written by Usher or by anybody else. A `userId` in it is
@@ -81,7 +104,7 @@ impl Profile {
         match portable::parse(text) {
             Ok(mut members) => {
                 members.remove(USER_ID_MEMBER);
-                Ok(Self::of(&members))
+                Ok(Self::of(portable::canonical_object(&members)))
             }
             Err(NotPortable::Syntax(said)) => Err(ProfileError::NotJson(said)),
             Err(NotPortable::Violations(found)) => Err(ProfileError::NotPortable(found)),
@@ -95,13 +118,16 @@ impl Profile {
     /// [`ProfileError::NotPortable`] with every place that is wrong.
     pub fn from_attributes(mut attributes: Map<String, Value>) -> Result<Self, ProfileError> {
         attributes.remove(USER_ID_MEMBER);
-        portable::object(Value::Object(attributes))
-            .map(|members| Self::of(&members))
-            .map_err(ProfileError::NotPortable)
+        let mut document = Value::Object(attributes);
+        let violations = portable::check(&mut document);
+        if violations.is_empty() {
+            Ok(Self::of(portable::canonical(&document)))
+        } else {
+            Err(ProfileError::NotPortable(violations))
+        }
     }
 
-    fn of(members: &Map<String, Value>) -> Self {
-        let canonical = portable::canonical(members);
+    fn of(canonical: String) -> Self {
         let tag = EntityTag::of(&canonical);
         Self {
             canonical: canonical.into(),
@@ -121,6 +147,14 @@ impl Profile {
         // The text is this type's own canonical JSON: it always reads. Not by serde_json: it gives a
         // member of a certain name a meaning of its own.
         portable::parse(self.canonical.as_bytes()).unwrap_or_default()
+    }
+
+    /// The profile with those attributes alone whose names `keep` accepts.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let mut members = self.attributes();
+        members.retain(|name, _| keep(name));
+        Self::of(portable::canonical_object(&members))
     }
 
     /// The strong entity tag of the content.
@@ -144,6 +178,18 @@ impl Profile {
             }
         }
         body
+    }
+}
+
+/// A `userId` member must name the user of the path.
+pub(crate) fn names(member: &Value, user_id: &UserId) -> Result<(), Violation> {
+    if member.as_str() == Some(user_id.as_str()) {
+        Ok(())
+    } else {
+        Err(Violation::new(
+            &format!("/{USER_ID_MEMBER}"),
+            "the member must equal the user id of the path",
+        ))
     }
 }
 

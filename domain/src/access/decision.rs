@@ -1,6 +1,11 @@
 //! The access decision: one total function that returns its reason.
 
-use super::policy::{Action, Policy, RequiredScopes};
+use std::collections::BTreeSet;
+
+use super::{
+    grant::{Attributes, Grant},
+    policy::{Action, Policy, RequiredScopes},
+};
 use crate::{principal::Principal, user_id::UserId};
 
 /// What was decided. There is no third answer and no error: what is unclear is denied.
@@ -17,35 +22,44 @@ pub enum Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permit {
     basis: Basis,
-    attributes: AttributeAccess,
+    readable: Attributes,
+    writable: Attributes,
+    read_only: Attributes,
 }
 
 impl Permit {
     /// The rule that let the caller in.
     #[must_use]
-    pub const fn basis(&self) -> Basis {
-        self.basis
+    pub const fn basis(&self) -> &Basis {
+        &self.basis
     }
 
-    /// The attributes that the permit covers.
+    /// The attributes that the caller may see. A caller that may write need not be one that may see.
     #[must_use]
-    pub const fn attributes(&self) -> AttributeAccess {
-        self.attributes
+    pub const fn readable(&self) -> &Attributes {
+        &self.readable
+    }
+
+    /// The attributes that the caller may make, change and remove.
+    #[must_use]
+    pub const fn writable(&self) -> &Attributes {
+        &self.writable
+    }
+
+    /// The attributes for which the schema's `readOnly` does not count.
+    #[must_use]
+    pub const fn read_only(&self) -> &Attributes {
+        &self.read_only
     }
 }
 
 /// The rule that let a caller in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Basis {
     /// It is the caller's own profile.
     Owner,
-}
-
-/// The attributes that a permit covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttributeAccess {
-    /// The whole profile.
-    All,
+    /// Grants to others, each by its holder's name.
+    Grants(BTreeSet<String>),
 }
 
 /// Why a caller was denied.
@@ -58,12 +72,15 @@ pub enum DenyReason {
     },
     /// The profile belongs to somebody else.
     NotYourProfile,
+    /// The action concerns the whole profile, and the grants a part of it.
+    PartOnly,
 }
 
 /// May `principal` do `action` to the profile of `target`?
 ///
 /// Scopes come first: a token without them may do nothing, owner or not. Then the owner rule: the
-/// principal's id equals the user id, byte by byte. Nothing else permits.
+/// principal's id equals the user id, byte by byte. Then the grants that the principal holds, all of
+/// them together. Nothing else permits.
 #[must_use]
 pub fn decide(principal: &Principal, action: Action, target: &UserId, policy: &Policy) -> Decision {
     let required = policy.required_scopes(action);
@@ -72,19 +89,47 @@ pub fn decide(principal: &Principal, action: Action, target: &UserId, policy: &P
             required: required.clone(),
         });
     }
+    let held = |wanted: Action| {
+        let grants = policy.grants.iter();
+        grants.filter(move |grant| grant.actions.contains(&wanted) && grant.is_held_by(principal))
+    };
+    let read_only = join(held(Action::Write).filter(|grant| grant.read_only));
     if principal.id.as_bytes() == target.as_str().as_bytes() {
-        Decision::Permit(Permit {
+        return Decision::Permit(Permit {
             basis: Basis::Owner,
-            attributes: AttributeAccess::All,
-        })
-    } else {
-        Decision::Deny(DenyReason::NotYourProfile)
+            readable: Attributes::All,
+            writable: Attributes::All,
+            read_only,
+        });
     }
+    let granted = join(held(action));
+    if granted.is_empty() {
+        return Decision::Deny(DenyReason::NotYourProfile);
+    }
+    // There is no part of a deletion.
+    if action == Action::Delete && !granted.is_all() {
+        return Decision::Deny(DenyReason::PartOnly);
+    }
+    Decision::Permit(Permit {
+        basis: Basis::Grants(held(action).map(|grant| grant.holder.to_string()).collect()),
+        readable: join(held(Action::Read)),
+        writable: join(held(Action::Write)),
+        read_only,
+    })
+}
+
+fn join<'a>(grants: impl Iterator<Item = &'a Grant>) -> Attributes {
+    let mut attributes = Attributes::NONE;
+    for grant in grants {
+        attributes.join(&grant.attributes);
+    }
+    attributes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Holder;
 
     fn scopes(names: &[&str]) -> RequiredScopes {
         names.iter().map(|name| (*name).into()).collect()
@@ -101,9 +146,10 @@ mod tests {
             ..Principal::new(id, "https://issuer")
         };
         match decide(&principal, action, &UserId::parse("alice").unwrap(), policy) {
-            Decision::Permit(permit) => Ok(permit.basis()),
+            Decision::Permit(permit) => Ok(permit.basis().clone()),
             Decision::Deny(DenyReason::NotYourProfile) => Err("not yours"),
             Decision::Deny(DenyReason::InsufficientScope { .. }) => Err("scope"),
+            Decision::Deny(DenyReason::PartOnly) => Err("part"),
         }
     }
 
@@ -127,7 +173,7 @@ mod tests {
         let policy = Policy {
             read_scopes: scopes(&["profiles/read", "profiles/write"]),
             write_scopes: scopes(&["profiles/write"]),
-            delete_scopes: RequiredScopes::new(),
+            ..Policy::default()
         };
         for (has, action, expected) in [
             (&["profiles/read"][..], Action::Read, Ok(Basis::Owner)),
@@ -149,5 +195,119 @@ mod tests {
             reason("bob", &["profiles/read"], Action::Read, &policy),
             Err("not yours")
         );
+    }
+
+    fn grant(group: &str, actions: &[Action], attributes: &[&str], read_only: bool) -> Grant {
+        Grant {
+            holder: Holder::Group(group.into()),
+            issuer: None,
+            actions: actions.iter().copied().collect(),
+            attributes: match attributes {
+                ["*"] => Attributes::All,
+                names => Attributes::Only(scopes(names)),
+            },
+            read_only,
+        }
+    }
+
+    /// What somebody with these groups may read, write and write though it is read only in alice's
+    /// profile; or why not.
+    fn granted(
+        groups: &[&str],
+        action: Action,
+        policy: &Policy,
+    ) -> Result<[String; 3], DenyReason> {
+        let principal = Principal {
+            groups: scopes(groups),
+            ..Principal::new("bob", "https://issuer")
+        };
+        match decide(&principal, action, &UserId::parse("alice").unwrap(), policy) {
+            Decision::Permit(permit) => Ok([
+                permit.readable().to_string(),
+                permit.writable().to_string(),
+                permit.read_only().to_string(),
+            ]),
+            Decision::Deny(reason) => Err(reason),
+        }
+    }
+
+    #[test]
+    fn grants_add_up_and_no_order_of_them_changes_an_answer() {
+        use Action::{Delete, Read, Write};
+        let mut grants = vec![
+            grant("support", &[Read], &["email", "name"], false),
+            grant("editors", &[Write], &["name"], false),
+            grant("billing", &[Read, Write], &["tier"], true),
+            grant("admins", &Action::ALL, &["*"], false),
+            grant("cleaners", &[Delete], &["name"], false),
+        ];
+        for _ in 0..grants.len() {
+            grants.rotate_left(1);
+            let policy = Policy {
+                grants: grants.clone(),
+                ..Policy::default()
+            };
+            let all = |readable: &str, writable: &str, read_only: &str| {
+                Ok([readable, writable, read_only].map(str::to_owned))
+            };
+            for (groups, action, expected) in [
+                (&[][..], Read, Err(DenyReason::NotYourProfile)),
+                (&["Support"], Read, Err(DenyReason::NotYourProfile)),
+                (&["support"], Read, all("email,name", "", "")),
+                (&["support"], Write, Err(DenyReason::NotYourProfile)),
+                (&["editors"], Read, Err(DenyReason::NotYourProfile)),
+                (&["editors"], Write, all("", "name", "")),
+                (
+                    &["editors", "support"],
+                    Write,
+                    all("email,name", "name", ""),
+                ),
+                (
+                    &["editors", "billing"],
+                    Write,
+                    all("tier", "name,tier", "tier"),
+                ),
+                (&["billing"], Delete, Err(DenyReason::NotYourProfile)),
+                (&["cleaners"], Delete, Err(DenyReason::PartOnly)),
+                (&["admins"], Delete, all("*", "*", "")),
+                (
+                    &["admins", "billing", "cleaners"],
+                    Delete,
+                    all("*", "*", "tier"),
+                ),
+            ] {
+                let found = granted(groups, action, &policy);
+                assert_eq!(found, expected, "{groups:?} {action:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_grant_counts_for_its_issuer_and_never_takes_from_the_owner() {
+        let mut policy = Policy {
+            grants: vec![grant("support", &Action::ALL, &["*"], true)],
+            ..Policy::default()
+        };
+        policy.grants[0].issuer = Some("https://other".into());
+        let denied = granted(&["support"], Action::Read, &policy);
+        assert_eq!(denied, Err(DenyReason::NotYourProfile));
+        policy.grants[0].issuer = Some("https://issuer".into());
+        assert!(granted(&["support"], Action::Read, &policy).is_ok());
+
+        policy.grants = vec![grant("parts", &Action::ALL, &["name"], true)];
+        let owner = Principal {
+            groups: scopes(&["parts"]),
+            ..Principal::new("alice", "https://issuer")
+        };
+        let target = UserId::parse("alice").unwrap();
+        for action in Action::ALL {
+            let Decision::Permit(permit) = decide(&owner, action, &target, &policy) else {
+                panic!("{action:?}")
+            };
+            assert_eq!(permit.basis(), &Basis::Owner);
+            assert!(permit.readable().is_all() && permit.writable().is_all());
+            // What is read only to an owner is the grant's to give.
+            assert_eq!(permit.read_only().to_string(), "name");
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::Grant;
+
 /// What a caller wants to do with a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
@@ -40,6 +42,8 @@ pub struct Policy {
     pub write_scopes: RequiredScopes,
     /// Needed to delete, owner or not.
     pub delete_scopes: RequiredScopes,
+    /// What others than the owner may do.
+    pub grants: Vec<Grant>,
 }
 
 impl Policy {

@@ -7,6 +7,8 @@
 pub mod number;
 pub mod portable;
 
+use std::borrow::Cow;
+
 /// The longest pointer that is told in full.
 pub const MAX_POINTER_BYTES: usize = 512;
 
@@ -16,7 +18,30 @@ pub struct Violation {
     /// JSON Pointer (RFC 6901); empty for the document itself.
     pub pointer: String,
     /// One sentence for the caller. Names the rule, never repeats a value.
-    pub detail: &'static str,
+    pub detail: Cow<'static, str>,
+}
+
+impl Violation {
+    /// A violation at `pointer`. A name may be as long as the document, and there may be many
+    /// violations: a pointer of more than [`MAX_POINTER_BYTES`] ends with the last name that fits,
+    /// and an ellipsis.
+    #[must_use]
+    pub fn new(pointer: &str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let mut end = MAX_POINTER_BYTES;
+        while !pointer.is_char_boundary(end.min(pointer.len())) {
+            end -= 1;
+        }
+        let pointer = match pointer.get(..end) {
+            Some(start) if pointer.len() > MAX_POINTER_BYTES => {
+                format!("{}/…", start.rsplit_once('/').map_or("", |(kept, _)| kept))
+            }
+            _ => pointer.to_owned(),
+        };
+        Self {
+            pointer,
+            detail: detail.into(),
+        }
+    }
 }
 
 /// Where a reader is in a document.
@@ -46,14 +71,8 @@ impl Place {
         self.depth
     }
 
-    /// A violation here. A name may be as long as the document, and there may be many violations: a
-    /// longer pointer ends with the last name that fits, and an ellipsis.
+    /// A violation here.
     pub(crate) fn violation(&self, detail: &'static str) -> Violation {
-        let pointer = match self.pointer.get(..MAX_POINTER_BYTES) {
-            _ if self.pointer.len() <= MAX_POINTER_BYTES => self.pointer.clone(),
-            Some(start) => format!("{}/…", start.rsplit_once('/').map_or("", |(kept, _)| kept)),
-            None => "/…".to_owned(),
-        };
-        Violation { pointer, detail }
+        Violation::new(&self.pointer, detail)
     }
 }

@@ -10,7 +10,7 @@ pub const MAX_DEPTH: usize = 32;
 /// So many places are named in one answer, and no more.
 pub const MAX_VIOLATIONS: usize = 32;
 
-const TOO_DEEP: &str = "nested deeper than 32 levels";
+pub(crate) const TOO_DEEP: &str = "nested deeper than 32 levels";
 const NUL: &str = "the text contains U+0000";
 const EMPTY_NAME: &str = "a member has an empty name";
 const DUPLICATE_NAME: &str = "the member's name appears twice";
@@ -32,53 +32,81 @@ pub enum NotPortable {
 /// # Errors
 /// [`NotPortable::Syntax`] if it is not JSON (RFC 8259), [`NotPortable::Violations`] otherwise.
 pub fn parse(text: &[u8]) -> Result<Map<String, Value>, NotPortable> {
-    let syntax = |error: &dyn std::fmt::Display| NotPortable::Syntax(error.to_string());
-    let text = std::str::from_utf8(text).map_err(|error| syntax(&error))?;
-    let raw: &RawValue = serde_json::from_str(text).map_err(|error| syntax(&error))?;
-    let mut reader = Reader::default();
-    let value = reader.value(raw.get(), &mut Place::default());
-    // A lone surrogate is found only when the text is decoded; it is a fault of syntax all the same.
-    if let Some(error) = reader.syntax {
-        return Err(NotPortable::Syntax(error));
-    }
-    // What only the text shows, and what the value shows: a place in the first list is null in the
-    // value, so that it is not named twice.
-    let mut violations = reader.violations;
-    match object(value) {
-        Ok(members) if violations.is_empty() => Ok(members),
-        Ok(_) => Err(NotPortable::Violations(violations)),
-        Err(more) => {
-            violations.extend(more);
-            violations.truncate(MAX_VIOLATIONS);
-            Err(NotPortable::Violations(violations))
-        }
+    let (value, mut violations) = read(text, MAX_DEPTH).map_err(NotPortable::Syntax)?;
+    violations.extend(other_kind(&value));
+    violations.truncate(MAX_VIOLATIONS);
+    match value {
+        Value::Object(members) if violations.is_empty() => Ok(members),
+        _ => Err(NotPortable::Violations(violations)),
     }
 }
 
-/// Checks a value that did not come out of a text, and brings its numbers into portable form.
+/// Every place that is wrong in a value that did not come out of a text, up to [`MAX_VIOLATIONS`].
+/// Its numbers are brought into portable form.
+pub fn check(value: &mut Value) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    look(value, MAX_DEPTH, &mut Place::default(), &mut violations);
+    violations
+}
+
+/// What is wrong with a document that is no object.
+pub(crate) fn other_kind(document: &Value) -> Option<Violation> {
+    (!document.is_object()).then(|| Place::default().violation(NOT_AN_OBJECT))
+}
+
+/// Reads `text` as any JSON value whose parts are portable, nested no deeper than `max_depth`. A
+/// place that is wrong is named and null in the value.
 ///
 /// # Errors
-/// Every place that is wrong, up to [`MAX_VIOLATIONS`].
-pub fn object(mut value: Value) -> Result<Map<String, Value>, Vec<Violation>> {
-    let mut violations = Vec::new();
-    check(&mut value, &mut Place::default(), &mut violations);
-    match value {
-        _ if !violations.is_empty() => Err(violations),
-        Value::Object(members) => Ok(members),
-        _ => Err(vec![Place::default().violation(NOT_AN_OBJECT)]),
+/// What the parser says, with line and column, if it is not JSON (RFC 8259).
+pub(crate) fn read(text: &[u8], max_depth: usize) -> Result<(Value, Vec<Violation>), String> {
+    let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
+    let raw: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let mut reader = Reader {
+        max_depth,
+        violations: Vec::new(),
+        syntax: None,
+    };
+    let mut value = reader.value(raw.get(), &mut Place::default());
+    // A lone surrogate is found only when the text is decoded; it is a fault of syntax all the same.
+    if let Some(error) = reader.syntax {
+        return Err(error);
     }
+    // What only the text shows, then what the value shows: a place in the first list is null in the
+    // value, so that it is not named twice.
+    let mut violations = reader.violations;
+    look(
+        &mut value,
+        max_depth,
+        &mut Place::default(),
+        &mut violations,
+    );
+    Ok((value, violations))
 }
 
 /// The canonical spelling: members sorted bytewise, no white space, numbers as [`number::write`]
 /// has them.
 #[must_use]
-pub fn canonical(members: &Map<String, Value>) -> String {
+pub fn canonical(value: &Value) -> String {
+    let mut out = String::new();
+    write_value(value, &mut out);
+    out
+}
+
+/// The canonical spelling of an object.
+#[must_use]
+pub fn canonical_object(members: &Map<String, Value>) -> String {
     let mut out = String::new();
     write_object(members, &mut out);
     out
 }
 
-fn check(value: &mut Value, place: &mut Place, violations: &mut Vec<Violation>) {
+/// How many bytes the canonical spelling of a value has.
+pub(crate) fn size(value: &Value) -> usize {
+    canonical(value).len()
+}
+
+fn look(value: &mut Value, max_depth: usize, place: &mut Place, violations: &mut Vec<Violation>) {
     let mut report = |violation| {
         if violations.len() < MAX_VIOLATIONS {
             violations.push(violation);
@@ -91,13 +119,13 @@ fn check(value: &mut Value, place: &mut Place, violations: &mut Vec<Violation>) 
         },
         Value::String(text) if text.contains('\0') => report(place.violation(NUL)),
         Value::Null | Value::Bool(_) | Value::String(_) => {}
-        Value::Array(_) | Value::Object(_) if place.depth() >= MAX_DEPTH => {
+        Value::Array(_) | Value::Object(_) if place.depth() >= max_depth => {
             report(place.violation(TOO_DEEP));
         }
         Value::Array(elements) => {
             for (index, element) in elements.iter_mut().enumerate() {
                 place.at(&index.to_string(), |place| {
-                    check(element, place, violations);
+                    look(element, max_depth, place, violations);
                 });
             }
         }
@@ -108,7 +136,7 @@ fn check(value: &mut Value, place: &mut Place, violations: &mut Vec<Violation>) 
                 {
                     violations.push(place.at(name, |place| place.violation(detail)));
                 }
-                place.at(name, |place| check(member, place, violations));
+                place.at(name, |place| look(member, max_depth, place, violations));
             }
         }
     }
@@ -130,8 +158,8 @@ fn fault_of_name(name: &str, place: &Place) -> Option<&'static str> {
 ///
 /// `serde_json` rounds a number before a visitor sees it, and its `arbitrary_precision` changes
 /// how every other type is read. So each level is taken as raw text and read one step deeper.
-#[derive(Default)]
 struct Reader {
+    max_depth: usize,
     violations: Vec<Violation>,
     syntax: Option<String>,
 }
@@ -139,7 +167,7 @@ struct Reader {
 impl Reader {
     fn value(&mut self, text: &str, place: &mut Place) -> Value {
         match text.as_bytes().first() {
-            Some(b'{' | b'[') if place.depth() >= MAX_DEPTH => self.report(place, TOO_DEEP),
+            Some(b'{' | b'[') if place.depth() >= self.max_depth => self.report(place, TOO_DEEP),
             Some(b'{') => {
                 let Some(Members(pairs)) = self.step(text) else {
                     return Value::Null;
@@ -296,13 +324,18 @@ pub fn write_string(text: &str, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     fn violations(text: &str) -> Vec<(String, &'static str)> {
         match parse(text.as_bytes()) {
             Err(NotPortable::Violations(found)) => found
                 .into_iter()
-                .map(|violation| (violation.pointer, violation.detail))
+                .map(|violation| match violation.detail {
+                    Cow::Borrowed(detail) => (violation.pointer, detail),
+                    Cow::Owned(detail) => panic!("{detail}"),
+                })
                 .collect(),
             other => panic!("{text}: {other:?}"),
         }
@@ -312,12 +345,15 @@ mod tests {
     fn one_object_has_one_spelling() {
         let one =
             r#" { "b" : [1.0, -0, 1e2], "a" : {"z":null, "é":"\u00e9\u000a\/"} , "B":true } "#;
-        let spelled = canonical(&parse(one.as_bytes()).unwrap());
+        let spelled = canonical_object(&parse(one.as_bytes()).unwrap());
         assert_eq!(
             spelled,
             r#"{"B":true,"a":{"z":null,"é":"é\n/"},"b":[1,0,100]}"#
         );
-        assert_eq!(canonical(&parse(spelled.as_bytes()).unwrap()), spelled);
+        assert_eq!(
+            canonical_object(&parse(spelled.as_bytes()).unwrap()),
+            spelled
+        );
     }
 
     #[test]
@@ -385,8 +421,8 @@ mod tests {
         assert!(parse(nested(32).as_bytes()).is_ok());
         assert_eq!(violations(&nested(33)), [("/a".repeat(32), TOO_DEEP)]);
         assert_eq!(violations(&nested(50_000)), [("/a".repeat(32), TOO_DEEP)]);
-        let value = serde_json::from_str(&nested(33)).unwrap();
-        assert_eq!(object(value).unwrap_err()[0].detail, TOO_DEEP);
+        let mut value = serde_json::from_str(&nested(33)).unwrap();
+        assert_eq!(check(&mut value)[0].detail, TOO_DEEP);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod clock;
 mod error;
 mod key_store;
+mod profile_schema;
 mod profile_store;
 mod token_verifier;
 mod usage_store;
@@ -15,6 +16,7 @@ mod usage_store;
 pub use clock::Clock;
 pub use error::{StoreError, StoreErrorKind};
 pub use key_store::KeyStore;
+pub use profile_schema::ProfileSchema;
 pub use profile_store::{Deleted, Expected, ProfileStore, Put, StoredProfile, Version};
 pub use token_verifier::{TokenError, TokenVerifier};
 pub use usage_store::{Receipt, Taken, UsageStore};

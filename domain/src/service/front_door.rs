@@ -89,6 +89,12 @@ impl FrontDoor {
         }
     }
 
+    /// Whether requests need an API key.
+    #[must_use]
+    pub const fn requires_api_key(&self) -> bool {
+        matches!(self.policy, ApiKeyPolicy::Required(_))
+    }
+
     /// Judges a request. A refused request is charged nothing; one that is let in is charged once,
     /// whatever follows.
     ///

@@ -4,4 +4,4 @@ mod front_door;
 mod profiles;
 
 pub use front_door::{ApiKeyPolicy, Credentials, FrontDoor, Refusal, Trail};
-pub use profiles::{Authorized, ProfileFailure, Profiles, Read, Written};
+pub use profiles::{Authorized, ProfileFailure, ProfileRules, Profiles, Read, Written};

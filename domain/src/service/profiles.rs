@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use crate::{
-    access::{Action, Decision, DenyReason, Permit, Policy, decide},
-    entity_tag::{Preconditions, ReadVerdict},
-    ports::{Deleted, Expected, ProfileStore, Put, StoreError, StoredProfile},
+    access::{Action, Attributes, Decision, DenyReason, Permit, Policy, decide},
+    entity_tag::{Preconditions, ReadVerdict, WriteVerdict},
+    json::{Violation, portable::MAX_VIOLATIONS},
+    patch::{Patch, PatchFailure, Unapplied, Use},
+    ports::{Deleted, Expected, ProfileSchema, ProfileStore, Put, StoreError, StoredProfile},
     principal::Principal,
-    profile::Profile,
+    profile::{MAX_PROFILE_BYTES, Profile},
     user_id::UserId,
 };
 
@@ -18,13 +22,37 @@ const ATTEMPTS: usize = 8;
 #[derive(Clone)]
 pub struct Profiles {
     store: Arc<dyn ProfileStore>,
-    policy: Arc<Policy>,
+    rules: Arc<ProfileRules>,
+}
+
+/// What a deployment demands of profiles and of those who write them.
+#[derive(Debug, Clone)]
+pub struct ProfileRules {
+    /// Who may do what.
+    pub access: Policy,
+    /// What a profile must look like, beside the portable form.
+    pub schema: Option<Arc<dyn ProfileSchema>>,
+    /// The largest profile, in bytes of canonical JSON; at most [`MAX_PROFILE_BYTES`].
+    pub max_bytes: usize,
+    /// Whether a profile that exists may be written with `If-Match` only.
+    pub require_if_match: bool,
+}
+
+impl Default for ProfileRules {
+    fn default() -> Self {
+        Self {
+            access: Policy::default(),
+            schema: None,
+            max_bytes: MAX_PROFILE_BYTES,
+            require_if_match: false,
+        }
+    }
 }
 
 impl std::fmt::Debug for Profiles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Profiles")
-            .field("policy", &self.policy)
+            .field("rules", &self.rules)
             .finish_non_exhaustive()
     }
 }
@@ -44,6 +72,18 @@ pub enum ProfileFailure {
     NotFound,
     /// `If-Match` or `If-None-Match` does not hold.
     PreconditionFailed,
+    /// The profile exists, and there is no `If-Match`.
+    PreconditionRequired,
+    /// The patch reads or writes attributes that the caller may not; with their places.
+    NotGranted(Vec<Violation>),
+    /// The patch does not fit the profile.
+    Patch(PatchFailure),
+    /// The write would make, change or remove attributes that the schema marks `readOnly`.
+    ReadOnly(Vec<Violation>),
+    /// What the write would leave is too large, with the attributes that it keeps.
+    TooLarge,
+    /// What the write would leave breaks the schema.
+    Schema(Vec<Violation>),
     /// Others kept writing in between.
     Conflict,
     /// The store.
@@ -59,23 +99,29 @@ pub enum Read {
     NotModified(Profile),
 }
 
-/// What a replacement came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
+/// What a write came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// What the caller may see of what is stored now; `None` when that is nothing.
+    pub view: Option<Profile>,
     /// There was none before.
-    Created,
-    /// There was one before.
-    Replaced,
+    pub created: bool,
 }
 
 impl Profiles {
-    /// Profiles in `store` under `policy`.
+    /// Profiles in `store` under `rules`.
     #[must_use]
-    pub fn new(store: Arc<dyn ProfileStore>, policy: Policy) -> Self {
+    pub fn new(store: Arc<dyn ProfileStore>, rules: ProfileRules) -> Self {
         Self {
             store,
-            policy: Arc::new(policy),
+            rules: Arc::new(rules),
         }
+    }
+
+    /// The rules.
+    #[must_use]
+    pub fn rules(&self) -> &ProfileRules {
+        &self.rules
     }
 
     /// Asks for the right to do `action` to the profile of `target`. The store is not asked:
@@ -89,7 +135,7 @@ impl Profiles {
         action: Action,
         target: &'a UserId,
     ) -> Result<Authorized<'a>, DenyReason> {
-        match decide(principal, action, target, &self.policy) {
+        match decide(principal, action, target, &self.rules.access) {
             Decision::Permit(permit) => Ok(Authorized {
                 profiles: self,
                 target,
@@ -109,13 +155,25 @@ impl Profiles {
 }
 
 impl Authorized<'_> {
+    /// The same right, if it extends to the whole profile.
+    ///
+    /// # Errors
+    /// [`DenyReason::PartOnly`] when it does not.
+    pub fn for_the_whole_profile(self) -> Result<Self, DenyReason> {
+        if self.permit.writable().is_all() {
+            Ok(self)
+        } else {
+            Err(DenyReason::PartOnly)
+        }
+    }
+
     /// The permit that this right rests on.
     #[must_use]
     pub const fn permit(&self) -> &Permit {
         &self.permit
     }
 
-    /// Reads the profile.
+    /// Reads what the caller may see of the profile.
     ///
     /// # Errors
     /// See [`ProfileFailure`]; absence comes before preconditions.
@@ -126,6 +184,7 @@ impl Authorized<'_> {
             .await
             .map_err(ProfileFailure::Store)?;
         let StoredProfile { profile, .. } = found.ok_or(ProfileFailure::NotFound)?;
+        let profile = self.seen(&profile);
         match preconditions.judge_read(profile.tag()) {
             ReadVerdict::Proceed => Ok(Read::Found(profile)),
             ReadVerdict::NotModified => Ok(Read::NotModified(profile)),
@@ -133,7 +192,8 @@ impl Authorized<'_> {
         }
     }
 
-    /// Creates or replaces the profile.
+    /// Creates or replaces the profile. Attributes that are read only and that `profile` leaves out
+    /// are kept.
     ///
     /// # Errors
     /// See [`ProfileFailure`].
@@ -142,45 +202,109 @@ impl Authorized<'_> {
         profile: &Profile,
         preconditions: &Preconditions,
     ) -> Result<Written, ProfileFailure> {
+        let rules = self.rules();
+        let keeps = rules
+            .schema
+            .as_ref()
+            .is_some_and(|schema| !schema.read_only().is_empty());
+        let only_create = preconditions.only_create();
+        // One round trip is enough where nothing depends on what is stored.
+        let blind = !keeps && (only_create || preconditions.is_empty() && !rules.require_if_match);
         for _ in 0..ATTEMPTS {
-            let expected = if preconditions.is_empty() {
-                Expected::Anything
-            } else if preconditions.only_create() {
-                Expected::Absent
+            let (expected, profile) = if blind {
+                if let Err(failure) = self.conforms(profile) {
+                    // A precondition has its say before what is written.
+                    let exists = only_create && self.current().await?.is_some();
+                    return Err(if exists {
+                        ProfileFailure::PreconditionFailed
+                    } else {
+                        failure
+                    });
+                }
+                let expected = if only_create {
+                    Expected::Absent
+                } else {
+                    Expected::Anything
+                };
+                (expected, profile.clone())
             } else {
                 let current = self.current().await?;
-                let tag = current.as_ref().map(|stored| stored.profile.tag());
-                if !preconditions.allow_write(tag) {
-                    return Err(ProfileFailure::PreconditionFailed);
-                }
-                current.map_or(Expected::Absent, |stored| Expected::Version(stored.version))
+                let stored = current.as_ref().map(|stored| &stored.profile);
+                self.judge(preconditions, stored)?;
+                let profile = self.keep(profile, stored)?;
+                self.conforms(&profile)?;
+                let expected =
+                    current.map_or(Expected::Absent, |stored| Expected::Version(stored.version));
+                (expected, profile)
             };
-            let put = self.store().put(self.target, profile, &expected).await;
+            let put = self.store().put(self.target, &profile, &expected).await;
             match put.map_err(ProfileFailure::Store)? {
-                Put::Created => return Ok(Written::Created),
-                Put::Replaced => return Ok(Written::Replaced),
-                Put::Conflict if preconditions.only_create() => {
-                    return Err(ProfileFailure::PreconditionFailed);
+                Put::Conflict if only_create => return Err(ProfileFailure::PreconditionFailed),
+                Put::Conflict => {}
+                put => {
+                    return Ok(Written {
+                        view: self.view(&profile),
+                        created: put == Put::Created,
+                    });
                 }
+            }
+        }
+        Err(ProfileFailure::Conflict)
+    }
+
+    /// Changes the profile, and answers what the caller may see of it. What comes out is written only if nobody wrote in between; otherwise
+    /// the patch is applied again to what they wrote, a bounded number of times.
+    ///
+    /// # Errors
+    /// See [`ProfileFailure`]; absence comes before preconditions, and those before the patch.
+    pub async fn patch(
+        &self,
+        patch: &Patch,
+        preconditions: &Preconditions,
+    ) -> Result<Option<Profile>, ProfileFailure> {
+        for _ in 0..ATTEMPTS {
+            let stored = self.current().await?.ok_or(ProfileFailure::NotFound)?;
+            let before = &stored.profile;
+            self.judge(preconditions, Some(before))?;
+            // Before it is tried: what it fails at would tell what is there.
+            self.may_use(patch)?;
+            let max_bytes = self.rules().max_bytes;
+            let after = match patch.apply(before, self.target, max_bytes) {
+                Ok(after) => after,
+                Err(Unapplied { why, attributes }) => {
+                    // What somebody may not do comes before what would come of it.
+                    if !matches!(why, PatchFailure::TestFailed(_)) {
+                        self.leaves_read_only(&before.attributes(), &attributes)?;
+                    }
+                    return Err(ProfileFailure::Patch(why));
+                }
+            };
+            self.leaves_read_only(&before.attributes(), &after.attributes())?;
+            self.conforms(&after)?;
+            if after == *before {
+                return Ok(self.view(&after));
+            }
+            let expected = Expected::Version(stored.version);
+            let put = self.store().put(self.target, &after, &expected).await;
+            match put.map_err(ProfileFailure::Store)? {
+                Put::Created | Put::Replaced => return Ok(self.view(&after)),
                 Put::Conflict => {}
             }
         }
         Err(ProfileFailure::Conflict)
     }
 
-    /// Deletes the profile.
+    /// Deletes the profile, read-only attributes and all: erasure is the user's right.
     ///
     /// # Errors
     /// See [`ProfileFailure`]; absence comes before preconditions.
     pub async fn delete(&self, preconditions: &Preconditions) -> Result<(), ProfileFailure> {
         for _ in 0..ATTEMPTS {
-            let expected = if preconditions.is_empty() {
+            let expected = if preconditions.is_empty() && !self.rules().require_if_match {
                 Expected::Anything
             } else {
                 let stored = self.current().await?.ok_or(ProfileFailure::NotFound)?;
-                if !preconditions.allow_write(Some(stored.profile.tag())) {
-                    return Err(ProfileFailure::PreconditionFailed);
-                }
+                self.judge(preconditions, Some(&stored.profile))?;
                 Expected::Version(stored.version)
             };
             let deleted = self.store().delete(self.target, &expected).await;
@@ -193,6 +317,133 @@ impl Authorized<'_> {
         Err(ProfileFailure::Conflict)
     }
 
+    fn judge(
+        &self,
+        preconditions: &Preconditions,
+        stored: Option<&Profile>,
+    ) -> Result<(), ProfileFailure> {
+        let required = self.rules().require_if_match;
+        // The tags that a caller knows are those of what it may see.
+        let seen = stored.map(|stored| self.seen(stored));
+        match preconditions.judge_write(seen.as_ref().map(Profile::tag), required) {
+            WriteVerdict::Proceed => Ok(()),
+            WriteVerdict::Failed => Err(ProfileFailure::PreconditionFailed),
+            WriteVerdict::Required => Err(ProfileFailure::PreconditionRequired),
+        }
+    }
+
+    /// `profile` with the read-only attributes that it leaves out, as they are stored.
+    fn keep(&self, profile: &Profile, stored: Option<&Profile>) -> Result<Profile, ProfileFailure> {
+        let Some(schema) = &self.rules().schema else {
+            return Ok(profile.clone());
+        };
+        let before = stored.map(Profile::attributes).unwrap_or_default();
+        let mut after = profile.attributes();
+        let mut kept = false;
+        for name in schema.read_only() {
+            if let Some(value) = before.get(&**name)
+                && !after.contains_key(&**name)
+                && !self.permit.read_only().contains(name)
+            {
+                after.insert(name.to_string(), value.clone());
+                kept = true;
+            }
+        }
+        self.leaves_read_only(&before, &after)?;
+        if !kept {
+            return Ok(profile.clone());
+        }
+        Profile::from_document(
+            &mut Value::Object(after),
+            self.target,
+            self.rules().max_bytes,
+        )
+        .map_err(|_| ProfileFailure::TooLarge)
+    }
+
+    fn leaves_read_only(
+        &self,
+        before: &Map<String, Value>,
+        after: &Map<String, Value>,
+    ) -> Result<(), ProfileFailure> {
+        let Some(schema) = &self.rules().schema else {
+            return Ok(());
+        };
+        let changed = schema
+            .read_only()
+            .iter()
+            .filter(|name| !self.permit.read_only().contains(name))
+            .filter(|name| before.get(&***name) != after.get(&***name))
+            .map(|name| Violation::new(&pointer(name), "the attribute is read only"));
+        let violations: Vec<_> = changed.take(MAX_VIOLATIONS).collect();
+        if violations.is_empty() {
+            Ok(())
+        } else {
+            Err(ProfileFailure::ReadOnly(violations))
+        }
+    }
+
+    fn conforms(&self, profile: &Profile) -> Result<(), ProfileFailure> {
+        let Some(schema) = &self.rules().schema else {
+            return Ok(());
+        };
+        let mut violations = schema.violations(&profile.attributes());
+        if violations.is_empty() {
+            return Ok(());
+        }
+        violations.retain(|violation| self.may_be_told(violation));
+        Err(ProfileFailure::Schema(violations))
+    }
+
+    fn may_use(&self, patch: &Patch) -> Result<(), ProfileFailure> {
+        let (readable, writable) = (self.permit.readable(), self.permit.writable());
+        if readable.is_all() && writable.is_all() {
+            return Ok(());
+        }
+        let denied = patch.uses().filter_map(|(usage, name)| {
+            let (granted, detail) = match usage {
+                Use::Read => (readable, "you may not read this attribute"),
+                Use::Write => (writable, "you may not write this attribute"),
+            };
+            let allowed = match &name {
+                Some(name) => granted.contains(name),
+                None => granted.is_all(),
+            };
+            let place = name.map_or_else(String::new, |name| pointer(&name));
+            (!allowed).then(|| Violation::new(&place, detail))
+        });
+        let denied: Vec<_> = denied.take(MAX_VIOLATIONS).collect();
+        if denied.is_empty() {
+            Ok(())
+        } else {
+            Err(ProfileFailure::NotGranted(denied))
+        }
+    }
+
+    /// Whether a violation lies within an attribute that the caller may see.
+    fn may_be_told(&self, violation: &Violation) -> bool {
+        let readable = self.permit.readable();
+        readable.is_all() || {
+            let mut names = violation.pointer.split('/').skip(1);
+            let name = names
+                .next()
+                .map(|name| name.replace("~1", "/").replace("~0", "~"));
+            name.is_some_and(|name| readable.contains(&name))
+        }
+    }
+
+    /// What the caller may see; nothing at all is nothing to answer.
+    fn view(&self, profile: &Profile) -> Option<Profile> {
+        (!self.permit.readable().is_empty()).then(|| self.seen(profile))
+    }
+
+    fn seen(&self, profile: &Profile) -> Profile {
+        match self.permit.readable() {
+            Attributes::All => profile.clone(),
+            readable @ Attributes::Only(_) => profile.only(|name| readable.contains(name)),
+        }
+    }
+
     async fn current(&self) -> Result<Option<StoredProfile>, ProfileFailure> {
         self.store()
             .get_for_write(self.target)
@@ -200,7 +451,16 @@ impl Authorized<'_> {
             .map_err(ProfileFailure::Store)
     }
 
+    fn rules(&self) -> &ProfileRules {
+        &self.profiles.rules
+    }
+
     fn store(&self) -> &dyn ProfileStore {
         self.profiles.store.as_ref()
     }
+}
+
+/// The JSON Pointer to an attribute.
+fn pointer(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }

@@ -128,7 +128,7 @@ pub(crate) struct Whim {
 }
 
 impl Whim {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         let choice = self.choices[self.next % self.choices.len()];
         self.next += 1;
         usize::from(choice) % bound
