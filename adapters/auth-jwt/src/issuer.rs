@@ -81,4 +81,10 @@ impl Issuer {
         };
         Ok(Self { settings, keys })
     }
+
+    /// Its `iss`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.settings.issuer
+    }
 }

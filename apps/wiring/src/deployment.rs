@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use usher_auth_jwt::JwtVerifier;
 use usher_domain::{
     ports::{ProfileStore, StoreError},
-    service::{ApiKeyPolicy, FrontDoor, Profiles},
+    service::{ApiKeyPolicy, FrontDoor, ProfileRules, Profiles},
 };
 use usher_http::{AccessLog, App, Limits, Settings, Stack};
 use usher_store_memory::{MemoryKeyStore, MemoryProfileStore, MemoryUsageStore};
@@ -72,13 +72,6 @@ impl Deployment {
             Arc::new(MemoryUsageStore::new()),
             policy,
         );
-        let settings = Settings {
-            max_profile_bytes: config.profile.max_bytes,
-            development_jwks: match role {
-                Role::Development { jwks } => Some(jwks.clone()),
-                Role::Server | Role::Lambda => None,
-            },
-        };
         let limits = match role {
             Role::Lambda => Limits {
                 timeout: None,
@@ -89,10 +82,24 @@ impl Deployment {
                 max_in_flight: Some(config.server.max_in_flight),
             },
         };
-        let profiles = Profiles::new(store, config.access);
+        let settings = Settings {
+            limits,
+            cors: config.server.cors_origins,
+            development_jwks: match role {
+                Role::Development { jwks } => Some(jwks.clone()),
+                Role::Server | Role::Lambda => None,
+            },
+        };
+        let rules = ProfileRules {
+            access: config.access,
+            schema: config.profile.schema,
+            max_bytes: config.profile.max_bytes,
+            require_if_match: config.profile.require_if_match,
+        };
+        let profiles = Profiles::new(store, rules);
         let app = App::new(front_door, profiles, Arc::new(SystemClock), settings);
         Ok(Self {
-            stack: Stack::new(app, log, limits),
+            stack: Stack::new(app, log),
         })
     }
 }

@@ -16,12 +16,13 @@ fn accept(name: &str, toml: &str) {
     }
 }
 
-/// The fenced blocks of a Markdown file that are marked as TOML.
-fn blocks(markdown: &str) -> Vec<String> {
+/// The fenced blocks of a Markdown file that are marked as being in `language`.
+fn blocks(markdown: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}");
     let mut blocks = Vec::new();
     let mut lines = markdown.lines();
     while let Some(line) = lines.next() {
-        if line.trim() == "```toml" {
+        if line.trim() == fence {
             let block: Vec<_> = lines
                 .by_ref()
                 .take_while(|line| line.trim() != "```")
@@ -41,7 +42,7 @@ fn the_example_file_is_accepted() {
 #[test]
 fn every_example_of_the_readme_is_accepted() {
     let text = fs::read_to_string(root().join("README.md")).expect("the README");
-    let blocks = blocks(&text);
+    let blocks = blocks(&text, "toml");
     assert!(
         blocks.len() >= 2,
         "the README shows how to configure a store"
@@ -49,4 +50,37 @@ fn every_example_of_the_readme_is_accepted() {
     for block in blocks {
         accept("README.md", &block);
     }
+}
+
+/// Pages show parts of a configuration: each is completed by an issuer, and the file that it names is
+/// the page's own example.
+#[test]
+fn every_example_of_the_other_pages_is_accepted() {
+    const REST: &str = r#"
+        [usage]
+        api_key_required = false
+        [[identity.issuers]]
+        kind = "oidc"
+        issuer = "https://idp.example.com/"
+        audiences = ["usher"]
+        jwks_uri = "https://idp.example.com/keys"
+    "#;
+    let mut seen = 0;
+    for entry in fs::read_dir(root().join("docs")).expect("the pages") {
+        let path = entry.expect("a page").path();
+        let text = fs::read_to_string(&path).expect("a page of text");
+        let folder = tempfile::tempdir().expect("a folder");
+        for (index, block) in blocks(&text, "toml").into_iter().enumerate() {
+            let mut toml = format!("{block}\n{REST}");
+            if block.contains("profile.schema.json") {
+                let schema = folder.path().join("profile.schema.json");
+                let example = blocks(&text, "json").pop().expect("an example of a schema");
+                fs::write(&schema, example).expect("a schema");
+                toml = toml.replace("profile.schema.json", &schema.display().to_string());
+            }
+            accept(&format!("{}, block {index}", path.display()), &toml);
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2, "docs/profiles.md has two");
 }

@@ -1,6 +1,11 @@
 //! What a configuration may say, and what is said about one that may not.
 
+mod access;
+mod profile;
+
 use std::{path::Path, time::Duration};
+
+use usher_http::CorsOrigins;
 
 use super::*;
 
@@ -34,7 +39,9 @@ fn the_defaults_are_those_of_the_documentation() {
     assert!(matches!(config.store.url, StoreUrl::Sqlite(path) if path == Path::new("usher.db")));
     assert!(config.store.migrate && config.store.consistent_reads);
     assert_eq!(config.store.timeout, Duration::from_secs(2));
+    assert_eq!(config.server.cors_origins, CorsOrigins::default());
     assert_eq!(config.profile.max_bytes, 262_144);
+    assert!(config.profile.schema.is_none() && !config.profile.require_if_match);
     assert_eq!(config.log.format, LogFormat::Json);
 }
 
@@ -191,4 +198,53 @@ fn a_password_is_shown_to_nobody() {
         .find(|line| line.key == "store.url")
         .unwrap();
     assert_eq!(line.value, "postgres://(hidden)");
+}
+
+#[test]
+fn origins_are_read_from_a_file_and_from_the_environment() {
+    let listed = CorsOrigins::parse(&["https://a.example", "http://localhost:3000"]).unwrap();
+    let toml = format!(
+        "{ISSUER}\n[server]\ncors_origins = [\"https://a.example\", \"http://localhost:3000\"]\n"
+    );
+    let (config, _) = read(&toml, &[]).unwrap();
+    assert_eq!(config.server.cors_origins, listed);
+    let any = [("USHER_SERVER__CORS_ORIGINS", r#"["*"]"#)];
+    let (config, _) = read(&toml, &any).unwrap();
+    assert_eq!(
+        config.server.cors_origins,
+        CorsOrigins::parse(&["*"]).unwrap()
+    );
+    let one = [("USHER_SERVER__CORS_ORIGINS", r#"["https://a.example"]"#)];
+    let (config, effective) = read(ISSUER, &one).unwrap();
+    assert_eq!(
+        config.server.cors_origins,
+        CorsOrigins::parse(&["https://a.example"]).unwrap()
+    );
+    let line = effective
+        .iter()
+        .find(|line| line.key == "server.cors_origins");
+    assert_eq!(line.unwrap().value, r#"["https://a.example"]"#);
+}
+
+#[test]
+fn the_text_that_is_no_origin_is_named() {
+    for (value, said) in [
+        (
+            r#"["https://a.example", "https://b.example/"]"#,
+            "\"https://b.example/\" is not an origin: write it as https://app.example.com, with a \
+             port if it is not the scheme's own",
+        ),
+        (
+            r#"["https://a.example", "*"]"#,
+            "\"*\" stands for every origin, and must stand alone",
+        ),
+        (
+            "https://a.example",
+            "must be a list of texts, here as JSON such as [\"a\", \"b\"]",
+        ),
+    ] {
+        let errors = read(ISSUER, &[("USHER_SERVER__CORS_ORIGINS", value)]).unwrap_err();
+        let origin = "(environment variable USHER_SERVER__CORS_ORIGINS)";
+        assert_eq!(errors, [format!("server.cors_origins: {said} {origin}")]);
+    }
 }

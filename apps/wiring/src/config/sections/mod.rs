@@ -1,19 +1,19 @@
 //! The sections of a configuration. Those with rules of their own have files of their own.
 
+mod access;
 mod identity;
+mod profile;
 mod store;
 mod usage;
 
 use std::{net::SocketAddr, time::Duration};
 
-use usher_domain::{
-    access::{Policy, RequiredScopes},
-    profile::MAX_PROFILE_BYTES,
-    usage::plan::ApiStage,
-};
+use usher_domain::{access::Policy, usage::plan::ApiStage};
+use usher_http::CorsOrigins;
 
 pub use self::{
     identity::IdentityConfig,
+    profile::ProfileConfig,
     store::{DynamoConfig, StoreConfig, StoreUrl},
     usage::UsageConfig,
 };
@@ -54,13 +54,8 @@ pub struct ServerConfig {
     pub shutdown_timeout: Duration,
     /// How many requests may be in flight.
     pub max_in_flight: usize,
-}
-
-/// `[profile]`
-#[derive(Debug, Clone)]
-pub struct ProfileConfig {
-    /// The largest profile, in bytes of canonical JSON.
-    pub max_bytes: usize,
+    /// Which origins' scripts may read answers.
+    pub cors_origins: CorsOrigins,
 }
 
 /// `[log]`
@@ -95,7 +90,7 @@ impl Config {
         let server = server(&mut reader);
         let api = api(&mut reader);
         let store = store::store(&mut reader);
-        let profile = profile(&mut reader);
+        let profile = profile::profile(&mut reader);
         let identity = identity::identity(&mut reader);
         if store
             .as_ref()
@@ -104,7 +99,7 @@ impl Config {
             let detail = "must be shorter than server.request_timeout, which ends the request";
             reader.wrong("store.timeout", detail.to_owned());
         }
-        let access = access(&mut reader);
+        let access = access::access(&mut reader, &identity.issuers);
         let usage = usage::usage(&mut reader, &api);
         let log = log(&mut reader, terminal);
         reader.refuse_unknown(&[""]);
@@ -160,11 +155,18 @@ fn server(reader: &mut Reader) -> ServerConfig {
     let request_timeout = reader.duration("server.request_timeout");
     let shutdown_timeout = reader.duration("server.shutdown_timeout");
     let max_in_flight = reader.number("server.max_in_flight", 1..=1_000_000);
+    let origins = reader.texts("server.cors_origins").unwrap_or_default();
+    let cors_origins = CorsOrigins::parse(&origins).unwrap_or_else(|fault| {
+        let origin = origins.get(fault.index).map_or("", String::as_str);
+        reader.wrong("server.cors_origins", format!("{origin:?} {fault}"));
+        CorsOrigins::default()
+    });
     ServerConfig {
         listen: reader.default("server.listen", listen, ([0, 0, 0, 0], 8080).into()),
         request_timeout: duration(reader, "server.request_timeout", request_timeout, "10s"),
         shutdown_timeout: duration(reader, "server.shutdown_timeout", shutdown_timeout, "20s"),
         max_in_flight: size(reader.default("server.max_in_flight", max_in_flight, 1024)),
+        cors_origins,
     }
 }
 
@@ -173,35 +175,6 @@ fn api(reader: &mut Reader) -> ApiStage {
     ApiStage {
         api_id: reader.default("api.id", id, String::new()).into(),
         stage: reader.default("api.stage", stage, String::new()).into(),
-    }
-}
-
-fn profile(reader: &mut Reader) -> ProfileConfig {
-    let most = MAX_PROFILE_BYTES as u64;
-    let max_bytes = reader.number("profile.max_bytes", 2..=most);
-    ProfileConfig {
-        max_bytes: size(reader.default("profile.max_bytes", max_bytes, most)),
-    }
-}
-
-fn access(reader: &mut Reader) -> Policy {
-    let mut scopes = |key: &str| -> RequiredScopes {
-        let names = reader.texts(key).unwrap_or_default();
-        if names
-            .iter()
-            .any(|name| name.is_empty() || name.contains([' ', '"', '\\']))
-        {
-            reader.wrong(
-                key,
-                "a scope has no spaces, quotes or backslashes".to_owned(),
-            );
-        }
-        names.into_iter().map(Into::into).collect()
-    };
-    Policy {
-        read_scopes: scopes("access.scopes.read"),
-        write_scopes: scopes("access.scopes.write"),
-        delete_scopes: scopes("access.scopes.delete"),
     }
 }
 
@@ -233,6 +206,18 @@ fn duration(
         reader.default(key, None, default.to_owned());
         parse_duration(default).unwrap_or_default()
     })
+}
+
+/// The path that `key` names, and the text of the file.
+fn file(reader: &mut Reader, key: &str) -> Option<(String, String)> {
+    let path = reader.text(key)?;
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some((path, text)),
+        Err(error) => {
+            reader.wrong(key, format!("{path} cannot be read: {error}"));
+            None
+        }
+    }
 }
 
 /// Numbers out of a configuration are bounded far below what a `usize` holds.

@@ -7,6 +7,7 @@ use usher_domain::usage::{
     plan_file,
 };
 
+use super::file;
 use crate::{config::reader::Reader, keys_file::parse_keys};
 
 /// `[usage]`
@@ -91,15 +92,4 @@ fn plans(text: &str) -> Result<Vec<UsagePlan>, Vec<plan_file::PlanProblem>> {
         }]
     })?;
     plan_file::parse(&text)
-}
-
-fn file(reader: &mut Reader, key: &str) -> Option<(String, String)> {
-    let path = reader.text(key)?;
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Some((path, text)),
-        Err(error) => {
-            reader.wrong(key, format!("{path} cannot be read: {error}"));
-            None
-        }
-    }
 }
