@@ -6,8 +6,11 @@
 
 mod access_log;
 mod client;
+mod cors;
 mod credentials;
 mod handlers;
+mod load;
+mod openapi;
 pub mod problem;
 mod rate_limit;
 mod report;
@@ -19,7 +22,8 @@ mod state;
 pub use access_log::{AccessLog, Discard};
 pub use axum::body::Body;
 pub use client::ClientAddress;
+pub use cors::{CorsOrigins, NotAnOrigin};
 pub use request_id::{RequestId, RequestIds};
 pub use router::router;
-pub use stack::{Limits, Stack};
-pub use state::{App, Settings};
+pub use stack::Stack;
+pub use state::{App, Limits, Settings};

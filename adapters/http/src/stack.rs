@@ -4,10 +4,12 @@
 //!
 //! 1. request id and start time: everything after can name the request;
 //! 2. access log: sees every answer, those of the layers below included;
-//! 3. in-flight bound: 503 at once, while those already admitted keep their latency;
-//! 4. deadline: 504; a store's own deadline is shorter and answers 503;
-//! 5. catch panic: 500, and the process goes on;
-//! 6. the Router: routes, then in each handler user id, token, key, limits, access, body, store.
+//! 3. CORS: on every answer, those of the layers below included;
+//! 4. in-flight bound: 503 at once, while those already admitted keep their latency;
+//! 5. length of the target: 413;
+//! 6. deadline: 504; a store's own deadline is shorter and answers 503;
+//! 7. catch panic: 500, and the process goes on;
+//! 8. the Router: routes, then in each handler user id, token, key, limits, access, body, store.
 //!
 //! It is one service and not five, because every boxed layer costs what the whole front door costs.
 
@@ -15,25 +17,21 @@ use std::{
     convert::Infallible,
     panic::AssertUnwindSafe,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum::{
     Router,
     body::{Body, HttpBody as _},
-    http::{HeaderName, HeaderValue, Request, StatusCode, header},
+    http::{HeaderName, Request, StatusCode, Uri, header},
     response::Response,
 };
 use tower::Service;
 
 use crate::{
     access_log::{self, AccessLog, Seen},
-    handlers::health,
+    handlers::{failure, health},
     problem::{ErrorCode, Problem},
     report::Report,
     request_id::{RequestId, RequestIds},
@@ -41,16 +39,9 @@ use crate::{
     state::App,
 };
 
+/// The longest target, path and query together.
+const MAX_TARGET_BYTES: usize = 8 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Bounds that hold for every request.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// How long a request may take; `None` where the platform has a deadline of its own.
-    pub timeout: Option<Duration>,
-    /// How many may be in flight; `None` where the platform sees to it (one at a time on Lambda).
-    pub max_in_flight: Option<usize>,
-}
 
 /// The Router with its layers. Clones share everything.
 #[derive(Clone)]
@@ -63,25 +54,17 @@ struct Shared {
     app: App,
     ids: RequestIds,
     log: Arc<dyn AccessLog>,
-    limits: Limits,
-    in_flight: AtomicUsize,
 }
 
 impl Stack {
     /// Puts the layers around the Router of `app`.
     #[must_use]
-    pub fn new(app: App, log: Arc<dyn AccessLog>, limits: Limits) -> Self {
+    pub fn new(app: App, log: Arc<dyn AccessLog>) -> Self {
         let router = router(app.clone());
         let ids = RequestIds::new();
         Self {
             router,
-            shared: Arc::new(Shared {
-                app,
-                ids,
-                log,
-                limits,
-                in_flight: AtomicUsize::new(0),
-            }),
+            shared: Arc::new(Shared { app, ids, log }),
         }
     }
 
@@ -90,17 +73,22 @@ impl Stack {
         let Self { router, shared } = self;
         let mut router = router.clone();
         let id = shared.ids.next();
-        let seen = Seen::of(id, shared.app.0.clock.now(), &request);
+        let app = &shared.app.0;
+        let seen = Seen::of(id, app.clock.now(), &request);
+        let cors = app.settings.cors.judge(request.method(), request.headers());
         request.extensions_mut().insert(id);
         let unanswered = Unanswered {
             shared,
             seen: Some(seen),
         };
-        let mut response = match shared.admit(request.uri().path()) {
+        // A server that is busy is not a server that is ill: probes are always answered.
+        let probe = matches!(request.uri().path(), health::LIVE | health::READY);
+        let mut response = match app.load.admit(probe) {
             None => overloaded(id),
+            Some(_slot) if target_length(request.uri()) > MAX_TARGET_BYTES => target_too_long(id),
             Some(_slot) => {
                 let answer = CatchPanic(AssertUnwindSafe(router.call(request)));
-                let answer = match shared.limits.timeout {
+                let answer = match app.settings.limits.timeout {
                     None => Some(answer.await),
                     Some(timeout) => tokio::time::timeout(timeout, answer).await.ok(),
                 };
@@ -124,12 +112,13 @@ impl Stack {
             // axum announces the length of an empty body, which these must not (RFC 9110, 8.6).
             response.headers_mut().remove(header::CONTENT_LENGTH);
         }
+        cors.tell(response.status(), response.headers_mut());
         response.headers_mut().insert(REQUEST_ID, id.header());
         let report = response
             .extensions_mut()
             .remove::<Report>()
             .unwrap_or_default();
-        let latency = shared.app.0.clock.now().since(seen.at);
+        let latency = app.clock.now().since(seen.at);
         let length = response.body().size_hint().exact();
         let status = response.status().as_u16();
         access_log::record(&shared.log, &seen, &report, status, length, latency);
@@ -140,7 +129,7 @@ impl Stack {
 impl std::fmt::Debug for Stack {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Stack")
-            .field("limits", &self.shared.limits)
+            .field("limits", &self.shared.app.0.settings.limits)
             .finish_non_exhaustive()
     }
 }
@@ -185,27 +174,6 @@ impl Drop for Unanswered<'_> {
     }
 }
 
-/// A place among the requests in flight; dropped with the answer.
-struct Slot<'a>(&'a AtomicUsize);
-
-impl Shared {
-    fn admit(&self, path: &str) -> Option<Slot<'_>> {
-        let slot = Slot(&self.in_flight);
-        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
-        // The slot gives back what it took when the bound refuses it.
-        // A server that is busy is not a server that is ill: probes are always answered.
-        let probe = matches!(path, health::LIVE | health::READY);
-        let room = self.limits.max_in_flight.is_none_or(|most| before < most);
-        (room || probe).then_some(slot)
-    }
-}
-
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// What answers HEAD: the length of the body that GET would have, and no body. HTTP/1 would drop it on
 /// the way out; HTTP/2 and Lambda hand over what they are given.
 fn without_body(mut response: Response) -> Response {
@@ -219,9 +187,20 @@ fn without_body(mut response: Response) -> Response {
     response.map(|_| Body::empty())
 }
 
+fn target_length(uri: &Uri) -> usize {
+    uri.path_and_query()
+        .map_or(0, |target| target.as_str().len())
+}
+
+fn target_too_long(id: RequestId) -> Response {
+    let problem = Problem::new(ErrorCode::TooLarge).detail(format!(
+        "A request's target has at most {MAX_TARGET_BYTES} bytes."
+    ));
+    report(ErrorCode::TooLarge).attach(problem.into_response(id))
+}
+
 fn overloaded(id: RequestId) -> Response {
-    let problem = Problem::new(ErrorCode::Overloaded)
-        .header(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    let problem = failure::unavailable(ErrorCode::Overloaded);
     report(ErrorCode::Overloaded).attach(problem.into_response(id))
 }
 

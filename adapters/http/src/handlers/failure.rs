@@ -5,6 +5,8 @@ use std::error::Error;
 use axum::http::{HeaderValue, header};
 use usher_domain::{
     access::DenyReason,
+    json::Violation,
+    patch::{PatchError, PatchFailure},
     ports::{StoreError, StoreErrorKind, TokenError},
     profile::ProfileError,
     service::{ProfileFailure, Refusal},
@@ -64,6 +66,10 @@ pub(crate) fn of_denial(reason: DenyReason) -> Problem {
         DenyReason::NotYourProfile => {
             Problem::new(ErrorCode::NotYourProfile).detail("You can only access your own profile.")
         }
+        DenyReason::PartOnly => {
+            let detail = "the request concerns the whole profile, and your grant a part of it";
+            not_granted(vec![Violation::new("", detail)])
+        }
         DenyReason::InsufficientScope { required } => {
             // The order of a set is that of its names; scopes are written with spaces between.
             let scopes: Vec<&str> = required.iter().map(AsRef::as_ref).collect();
@@ -82,14 +88,30 @@ pub(crate) fn of_denial(reason: DenyReason) -> Problem {
 
 pub(crate) fn of_body(error: ProfileError) -> Problem {
     match error {
-        ProfileError::NotJson(said) => {
-            Problem::new(ErrorCode::InvalidJson).detail(format!("The body is not JSON: {said}."))
-        }
-        ProfileError::NotPortable(violations) => Problem::new(ErrorCode::NotPortable)
-            .detail("The body cannot be kept as it is; errors names the places.")
-            .violations(violations),
+        ProfileError::NotJson(said) => not_json(&said),
+        ProfileError::NotPortable(violations) => not_portable(violations),
         ProfileError::TooLarge { max_bytes } => too_large(max_bytes),
     }
+}
+
+pub(crate) fn of_patch(error: PatchError) -> Problem {
+    match error {
+        PatchError::NotJson(said) => not_json(&said),
+        PatchError::NotPortable(violations) => not_portable(violations),
+        PatchError::Invalid(violations) => Problem::new(ErrorCode::InvalidPatch)
+            .detail("The body is not a JSON Patch; errors names the places.")
+            .violations(violations),
+    }
+}
+
+fn not_json(said: &str) -> Problem {
+    Problem::new(ErrorCode::InvalidJson).detail(format!("The body is not JSON: {said}."))
+}
+
+fn not_portable(violations: Vec<Violation>) -> Problem {
+    Problem::new(ErrorCode::NotPortable)
+        .detail("The body cannot be kept as it is; errors names the places.")
+        .violations(violations)
 }
 
 pub(crate) fn too_large(max_bytes: usize) -> Problem {
@@ -97,13 +119,50 @@ pub(crate) fn too_large(max_bytes: usize) -> Problem {
         .detail(format!("A profile has at most {max_bytes} bytes of JSON."))
 }
 
-pub(crate) fn of_profile(failure: ProfileFailure, user_id: &UserId, id: RequestId) -> Problem {
+pub(crate) fn of_profile(
+    failure: ProfileFailure,
+    max_bytes: usize,
+    user_id: &UserId,
+    id: RequestId,
+) -> Problem {
     match failure {
         ProfileFailure::NotFound => Problem::new(ErrorCode::ProfileNotFound)
             .detail(format!("User profile not found for {user_id}")),
         ProfileFailure::PreconditionFailed => Problem::new(ErrorCode::PreconditionFailed),
+        ProfileFailure::PreconditionRequired => Problem::new(ErrorCode::PreconditionRequired)
+            .detail("The profile exists: send If-Match with its entity tag."),
+        ProfileFailure::NotGranted(violations) => not_granted(violations),
+        ProfileFailure::Patch(failure) => of_patch_failure(failure, max_bytes),
+        ProfileFailure::ReadOnly(violations) => Problem::new(ErrorCode::AttributeReadOnly)
+            .detail("You may not write every attribute; errors names the places.")
+            .violations(violations),
+        ProfileFailure::TooLarge => too_large(max_bytes),
+        ProfileFailure::Schema(violations) => Problem::new(ErrorCode::SchemaViolation)
+            .detail("The profile would break its schema; errors names the places.")
+            .violations(violations),
         ProfileFailure::Conflict => Problem::new(ErrorCode::WriteConflict),
         ProfileFailure::Store(error) => of_store(&error, id),
+    }
+}
+
+fn not_granted(violations: Vec<Violation>) -> Problem {
+    Problem::new(ErrorCode::AttributeNotGranted)
+        .detail("You may use a part of this profile only; errors names the places.")
+        .violations(violations)
+}
+
+fn of_patch_failure(failure: PatchFailure, max_bytes: usize) -> Problem {
+    match failure {
+        PatchFailure::TestFailed(violation) => Problem::new(ErrorCode::PatchTestFailed)
+            .detail("A test of the patch does not hold; errors names the place.")
+            .violations(vec![violation]),
+        PatchFailure::PathNotFound(violation) => Problem::new(ErrorCode::PatchPathNotFound)
+            .detail("The patch needs a place that is not there; errors names it.")
+            .violations(vec![violation]),
+        PatchFailure::TooLarge => too_large(max_bytes),
+        PatchFailure::NotPortable(violations) => Problem::new(ErrorCode::NotPortable)
+            .detail("What the patch makes cannot be kept; errors names the places in the profile.")
+            .violations(violations),
     }
 }
 

@@ -1,4 +1,5 @@
 pub(crate) mod development;
+pub(crate) mod docs;
 pub(crate) mod failure;
 pub(crate) mod health;
 pub(crate) mod profile;
@@ -11,14 +12,16 @@ use axum::{
 
 use crate::{report::Report, request_id::RequestId};
 
+/// The methods of a route that is only read.
+pub(crate) const READING: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+
 /// What a route that is only read answers to other methods; `None` to GET and HEAD.
 fn read_only(resource: &'static str, method: &Method, id: RequestId) -> Option<Response> {
-    const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
     match *method {
         Method::GET | Method::HEAD => None,
-        Method::OPTIONS => Some(Report::of(resource).attach(options(ALLOWED))),
+        Method::OPTIONS => Some(Report::of(resource).attach(options(READING))),
         _ => {
-            let problem = failure::method_not_allowed(ALLOWED);
+            let problem = failure::method_not_allowed(READING);
             let report = Report {
                 error: Some(problem.code()),
                 ..Report::of(resource)

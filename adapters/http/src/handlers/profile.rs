@@ -1,3 +1,5 @@
+use std::{future::poll_fn, pin::pin, task::Poll};
+
 use axum::{
     Extension,
     body::{Body, Bytes},
@@ -8,11 +10,12 @@ use axum::{
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use usher_domain::{
-    access::Action,
+    access::{Action, Basis, Permit},
     entity_tag::{EntityTag, Preconditions, TagList},
+    patch::Patch,
     principal::Principal,
     profile::Profile,
-    service::{Authorized, Read, Written},
+    service::{Authorized, ProfileFailure, Read, Written},
     user_id::{UserId, UserIdError},
 };
 
@@ -28,7 +31,13 @@ use crate::{
 
 pub(crate) const RESOURCE: &str = "/users/{userId}/profile";
 
-const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, DELETE, OPTIONS");
+pub(crate) const ALLOWED: HeaderValue =
+    HeaderValue::from_static("GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+/// RFC 5789, section 3.1.
+pub(crate) const PATCHES: HeaderValue = HeaderValue::from_static(
+    "application/merge-patch+json, application/json-patch+json, application/json",
+);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// In place of a user id: the caller's own.
 const ME: &str = "me";
@@ -37,7 +46,7 @@ const ME: &str = "me";
 fn action(method: &Method) -> Option<Action> {
     match *method {
         Method::GET | Method::HEAD => Some(Action::Read),
-        Method::PUT => Some(Action::Write),
+        Method::PUT | Method::PATCH => Some(Action::Write),
         Method::DELETE => Some(Action::Delete),
         _ => None,
     }
@@ -79,7 +88,9 @@ async fn judge(
     report: &mut Report,
 ) -> Result<Response, Problem> {
     if *request.method() == Method::OPTIONS {
-        return Ok(options(ALLOWED));
+        let mut response = options(ALLOWED);
+        response.headers_mut().insert(ACCEPT_PATCH, PATCHES);
+        return Ok(response);
     }
     let action = action(request.method()).ok_or_else(|| failure::method_not_allowed(ALLOWED))?;
     let target = target(request.uri())?;
@@ -100,7 +111,12 @@ async fn judge(
         .0
         .profiles
         .authorize(&principal, action, &user_id)
+        .and_then(|authorized| match parts.method {
+            Method::PUT => authorized.for_the_whole_profile(),
+            _ => Ok(authorized),
+        })
         .map_err(failure::of_denial)?;
+    audit(id, &principal, action, &user_id, authorized.permit());
     let call = Call {
         app,
         id,
@@ -109,9 +125,35 @@ async fn judge(
     };
     match action {
         Action::Read => call.read(&parts.headers, report).await,
+        Action::Write if parts.method == Method::PATCH => {
+            call.patch(&parts.headers, body, report).await
+        }
         Action::Write => call.replace(&parts.headers, body, report).await,
         Action::Delete => call.delete(&parts.headers, report).await,
     }
+}
+
+/// Every access to another's profile leaves one line: who, whose, by which grant, which attributes;
+/// never a value.
+fn audit(id: RequestId, principal: &Principal, action: Action, target: &UserId, permit: &Permit) {
+    let Basis::Grants(grants) = permit.basis() else {
+        return;
+    };
+    let attributes = match action {
+        Action::Read => permit.readable(),
+        Action::Write | Action::Delete => permit.writable(),
+    };
+    let grants: Vec<&str> = grants.iter().map(String::as_str).collect();
+    tracing::info!(
+        requestId = %id,
+        principal = %principal.id,
+        issuer = %principal.issuer,
+        target = %target,
+        grants = grants.join(" "),
+        action = action.as_str(),
+        %attributes,
+        "access by a grant"
+    );
 }
 
 fn target(uri: &Uri) -> Result<Target, Problem> {
@@ -162,11 +204,10 @@ struct Call<'a> {
 
 impl Call<'_> {
     async fn read(&self, headers: &HeaderMap, report: &mut Report) -> Result<Response, Problem> {
-        let asked = self.app.0.clock.now();
-        let read = self.authorized.read(&preconditions(headers)).await;
-        report.store_time = Some(self.app.0.clock.now().since(asked));
-        match read.map_err(|failure| failure::of_profile(failure, self.user_id, self.id))? {
-            Read::Found(profile) => Ok(self.answer(StatusCode::OK, &profile)),
+        let preconditions = preconditions(headers);
+        let read = self.authorized.read(&preconditions);
+        match self.timed(read, report).await? {
+            Read::Found(profile) => Ok(self.answer(StatusCode::OK, Some(&profile))),
             Read::NotModified(profile) => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -182,43 +223,122 @@ impl Call<'_> {
         body: Body,
         report: &mut Report,
     ) -> Result<Response, Problem> {
-        if !is_json(headers) {
+        if media_type(headers)? != Some(MediaType::Json) {
             return Err(
                 Problem::new(ErrorCode::UnsupportedMediaType).detail("PUT takes application/json.")
             );
         }
-        let max_bytes = self.app.0.settings.max_profile_bytes;
-        let body = collect(headers, body, max_bytes).await?;
-        let profile = Profile::parse(&body, self.user_id, max_bytes).map_err(failure::of_body)?;
-        let asked = self.app.0.clock.now();
-        let written = self
-            .authorized
-            .replace(&profile, &preconditions(headers))
-            .await;
-        report.store_time = Some(self.app.0.clock.now().since(asked));
-        match written.map_err(|failure| failure::of_profile(failure, self.user_id, self.id))? {
-            Written::Replaced => Ok(self.answer(StatusCode::OK, &profile)),
-            Written::Created => {
-                let mut response = self.answer(StatusCode::CREATED, &profile);
-                if let Some(location) = self.location() {
-                    response.headers_mut().insert(header::LOCATION, location);
-                }
-                Ok(response)
-            }
+        let body = self.receive(headers, body).await?;
+        let profile =
+            Profile::parse(&body, self.user_id, self.max_bytes()).map_err(failure::of_body)?;
+        let preconditions = preconditions(headers);
+        let replace = self.authorized.replace(&profile, &preconditions);
+        let Written { view, created } = self.timed(replace, report).await?;
+        if !created {
+            return Ok(self.answer(StatusCode::OK, view.as_ref()));
         }
+        let mut response = self.answer(StatusCode::CREATED, view.as_ref());
+        if let Some(location) = self.location() {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        Ok(response)
+    }
+
+    async fn patch(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        report: &mut Report,
+    ) -> Result<Response, Problem> {
+        let unsupported = |problem: Problem| problem.header(ACCEPT_PATCH, PATCHES);
+        let media_type = media_type(headers).map_err(unsupported)?.ok_or_else(|| {
+            unsupported(
+                Problem::new(ErrorCode::UnsupportedMediaType)
+                    .detail("PATCH takes what Accept-Patch lists."),
+            )
+        })?;
+        let body = self.receive(headers, body).await?;
+        let patch = match media_type {
+            MediaType::JsonPatch => Patch::operations(&body),
+            MediaType::MergePatch | MediaType::Json => Patch::merge(&body, self.user_id),
+        };
+        let patch = patch.map_err(failure::of_patch)?;
+        let preconditions = preconditions(headers);
+        let patched = self.authorized.patch(&patch, &preconditions);
+        let view = self.timed(patched, report).await?;
+        Ok(self.answer(StatusCode::OK, view.as_ref()))
     }
 
     async fn delete(&self, headers: &HeaderMap, report: &mut Report) -> Result<Response, Problem> {
-        let asked = self.app.0.clock.now();
-        let deleted = self.authorized.delete(&preconditions(headers)).await;
-        report.store_time = Some(self.app.0.clock.now().since(asked));
-        deleted.map_err(|failure| failure::of_profile(failure, self.user_id, self.id))?;
+        let preconditions = preconditions(headers);
+        let delete = self.authorized.delete(&preconditions);
+        self.timed(delete, report).await?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         Ok(response)
     }
 
-    fn answer(&self, status: StatusCode, profile: &Profile) -> Response {
+    /// Waits for the store, and reports how long it took.
+    async fn timed<T>(
+        &self,
+        work: impl Future<Output = Result<T, ProfileFailure>>,
+        report: &mut Report,
+    ) -> Result<T, Problem> {
+        let clock = &self.app.0.clock;
+        let asked = clock.now();
+        let result = work.await;
+        report.store_time = Some(clock.now().since(asked));
+        result.map_err(|why| failure::of_profile(why, self.max_bytes(), self.user_id, self.id))
+    }
+
+    fn max_bytes(&self) -> usize {
+        self.app.0.profiles.rules().max_bytes
+    }
+
+    /// Reads a body that is at most twice as long as the profile may be: white space and spelling
+    /// have that much room.
+    async fn receive(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+        let max_bytes = self.max_bytes();
+        let limit = max_bytes.saturating_mul(2).saturating_add(16 * 1024);
+        let too_large = || {
+            Problem::new(ErrorCode::TooLarge).detail(format!(
+                "A body has at most {limit} bytes, and the profile in it at most {max_bytes}."
+            ))
+        };
+        let announced = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > limit) {
+            return Err(too_large());
+        }
+        let mut collected = pin!(Limited::new(body, limit).collect());
+        // A body that is there already, as most are, waits for nobody.
+        let collected = match poll_fn(|context| Poll::Ready(collected.as_mut().poll(context))).await
+        {
+            Poll::Ready(collected) => collected,
+            Poll::Pending => {
+                let overloaded = || failure::unavailable(ErrorCode::Overloaded);
+                let _receiving = self.app.0.load.receive().ok_or_else(overloaded)?;
+                collected.await
+            }
+        };
+        match collected {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+            // The connection broke: nobody will read this answer, but the log will say what it was.
+            Err(_) => {
+                Err(Problem::new(ErrorCode::InvalidJson).detail("The body could not be read."))
+            }
+        }
+    }
+
+    /// What the caller may see, under `status`; 204 when that is nothing.
+    fn answer(&self, status: StatusCode, view: Option<&Profile>) -> Response {
+        let Some(profile) = view else {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            return response;
+        };
         let mut response = Response::new(Body::from(profile.render(self.user_id)));
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -272,30 +392,37 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<TagList> {
     Some(TagList::parse(&joined))
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let media_type = content_type
-        .and_then(|text| text.split(';').next())
-        .map(str::trim);
-    media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"))
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MediaType {
+    Json,
+    MergePatch,
+    JsonPatch,
 }
 
-/// Reads a body that is at most twice as long as the profile may be: white space and spelling have
-/// that much room.
-async fn collect(headers: &HeaderMap, body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
-    let limit = max_bytes.saturating_mul(2).saturating_add(16 * 1024);
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(failure::too_large(max_bytes));
+/// What the body is said to be; `None` for what no method takes. Parameters change nothing: JSON is
+/// UTF-8 (RFC 8259, 8.1).
+fn media_type(headers: &HeaderMap) -> Result<Option<MediaType>, Problem> {
+    let unsupported = |detail| Problem::new(ErrorCode::UnsupportedMediaType).detail(detail);
+    let coding = headers.get(header::CONTENT_ENCODING);
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(unsupported(
+            "The body must come without a Content-Encoding.",
+        ));
     }
-    match Limited::new(body, limit).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(failure::too_large(max_bytes)),
-        // The connection broke: nobody will read this answer, but the log will say what it was.
-        Err(_) => Err(Problem::new(ErrorCode::InvalidJson).detail("The body could not be read.")),
-    }
+    let mut fields = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(field), None) = (fields.next(), fields.next()) else {
+        return Ok(None);
+    };
+    let Ok(text) = field.to_str() else {
+        return Ok(None);
+    };
+    let essence = text.split(';').next().unwrap_or("").trim();
+    Ok([
+        ("application/json", MediaType::Json),
+        ("application/merge-patch+json", MediaType::MergePatch),
+        ("application/json-patch+json", MediaType::JsonPatch),
+    ]
+    .into_iter()
+    .find(|(name, _)| essence.eq_ignore_ascii_case(name))
+    .map(|(_, media_type)| media_type))
 }

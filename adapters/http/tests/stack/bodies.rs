@@ -1,6 +1,7 @@
 //! Which bodies are taken, and what becomes of them.
 
 use axum::http::StatusCode;
+use usher_domain::service::ProfileRules;
 
 use crate::support::{ALICE, Ask, Setup, World};
 
@@ -48,12 +49,20 @@ async fn a_media_type_is_read_without_its_case_and_its_parameters() {
         "Application/JSON",
         "application/json; charset=utf-8",
         "application/json;a=b",
+        "application/json ; charset=\"utf-8\"",
+        " application/json",
+        "application/json;",
     ] {
         let put = Ask::put(ALICE, "{}").header("content-type", good);
         assert!(world.ask(put).await.status.is_success(), "{good}");
     }
     for bad in [
         "application/merge-patch+json",
+        "application/json-patch+json",
+        "application/problem+json",
+        "application/*",
+        "*/*",
+        "application/json, application/json",
         "application/jsonp",
         "text/plain",
         "json",
@@ -69,11 +78,41 @@ async fn a_media_type_is_read_without_its_case_and_its_parameters() {
     }
 }
 
+/// A patch's type among those of a PUT, a coding, and two types: none is a plain JSON body.
+#[tokio::test]
+async fn a_body_is_plain_json_of_one_media_type() {
+    let world = World::new();
+    world.alice_was_given("{}");
+    let both = || [Ask::put(ALICE, "{}"), Ask::merge(ALICE, "{}")];
+    for coding in ["gzip", "GZIP", "br", "deflate", "gzip, identity", "", "x"] {
+        for ask in both() {
+            let answer = world.ask(ask.header("content-encoding", coding)).await;
+            assert_eq!(answer.code(), "unsupported_media_type", "{coding}");
+        }
+    }
+    for same in ["identity", "Identity"] {
+        for ask in both() {
+            let answer = world.ask(ask.header("content-encoding", same)).await;
+            assert_eq!(answer.status, StatusCode::OK, "{same}");
+        }
+    }
+    for second in ["application/json", "application/merge-patch+json", ""] {
+        for ask in both() {
+            let answer = world.ask(ask.another("content-type", second)).await;
+            assert_eq!(answer.code(), "unsupported_media_type", "{second}");
+        }
+    }
+    assert_eq!(world.profiles.puts(), 2, "the two that are written are");
+}
+
 /// A profile may be as large as is configured, and its spelling has as much room again and 16 KiB.
 #[tokio::test]
 async fn size_is_that_of_the_canonical_form_and_white_space_has_room() {
     let world = Setup {
-        max_profile_bytes: 32,
+        rules: ProfileRules {
+            max_bytes: 32,
+            ..ProfileRules::default()
+        },
         ..Setup::default()
     }
     .start();

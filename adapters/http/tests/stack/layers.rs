@@ -29,6 +29,16 @@ fn bounded(max_in_flight: usize) -> World {
     .start()
 }
 
+/// A request of every kind that reaches the store.
+fn calls() -> [Ask; 4] {
+    [
+        Ask::get(ALICE),
+        Ask::put(ALICE, "{}"),
+        Ask::merge(ALICE, "{}"),
+        Ask::delete(ALICE),
+    ]
+}
+
 async fn assert_serves(world: &World) {
     world.profiles.behave(Behaviour::Serve);
     assert!(world.ask(Ask::put(ALICE, "{}")).await.status.is_success());
@@ -37,7 +47,7 @@ async fn assert_serves(world: &World) {
 #[tokio::test]
 async fn a_panic_is_a_problem_and_the_next_request_is_served() {
     let world = bounded(1);
-    for ask in [Ask::get(ALICE), Ask::put(ALICE, "{}"), Ask::delete(ALICE)] {
+    for ask in calls() {
         world.profiles.behave(Behaviour::Panic);
         let answer = world.ask(ask).await;
         assert_eq!(
@@ -63,7 +73,7 @@ async fn a_panic_anywhere_on_the_way_is_caught() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_stalls_is_a_timeout_after_exactly_the_deadline() {
     let world = bounded(1);
-    for ask in [Ask::get(ALICE), Ask::put(ALICE, "{}"), Ask::delete(ALICE)] {
+    for ask in calls() {
         world.profiles.behave(Behaviour::Stall);
         let asked = Instant::now();
         let answer = world.ask(ask).await;
@@ -218,7 +228,7 @@ async fn what_a_store_says_of_its_failure_never_reaches_the_client() {
             } else {
                 Behaviour::Serve
             });
-            for ask in [Ask::get(ALICE), Ask::put(ALICE, "{}"), Ask::delete(ALICE)] {
+            for ask in calls() {
                 let answer = world.ask(ask).await;
                 let transient = matches!(
                     kind,

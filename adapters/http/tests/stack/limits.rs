@@ -65,6 +65,10 @@ async fn what_fails_after_it_was_let_in_is_charged() {
         Ask::put(ALICE, "{}").header("content-type", "text/plain"),
         Ask::put(ALICE, "nonsense"),
         Ask::put(ALICE, r#"{"_a":1}"#),
+        Ask::put(ALICE, "{}").header("if-match", "*"),
+        Ask::merge(ALICE, "nonsense"),
+        Ask::merge(ALICE, "{}"),
+        Ask::operations(ALICE, "{}"),
         Ask::delete(ALICE),
     ] {
         let world = with_plan(0.001, 2, 0);

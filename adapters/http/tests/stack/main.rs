@@ -5,13 +5,21 @@
 
 mod access_log;
 mod bodies;
+mod cors;
 mod error_table;
+mod grants;
 mod health;
 mod layers;
 mod limits;
+mod openapi;
 mod order_of_judgement;
+mod patches;
+mod precondition_table;
 mod preconditions;
 mod reading_and_writing;
+mod schema;
 mod secrets;
+mod slow_bodies;
 mod support;
+mod targets;
 mod user_ids;

@@ -65,7 +65,10 @@ async fn options_answers_the_methods_to_anybody() {
         .split(", ")
         .collect();
     methods.sort_unstable();
-    assert_eq!(methods, ["DELETE", "GET", "HEAD", "OPTIONS", "PUT"]);
+    assert_eq!(
+        methods,
+        ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"]
+    );
     let refused = world.ask(Ask::new(Method::POST, ALICE)).await;
     assert_eq!(refused.header("allow"), answer.header("allow"));
 }

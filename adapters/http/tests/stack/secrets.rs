@@ -1,6 +1,7 @@
 //! Marked secrets are sent through every path, and everything that came out is searched.
 
 use std::{
+    collections::BTreeSet,
     io,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -10,12 +11,40 @@ use tracing_subscriber::fmt::MakeWriter;
 use usher_domain::ports::StoreErrorKind;
 use usher_testkit::fakes::{Behaviour, FAULT_SAYS, PANIC_SAYS};
 
-use crate::support::{ALICE, Ask, KEY, Setup, plan_limits};
+use crate::support::{ALICE, Ask, KEY, Setup, VIOLATIONS, World, plan_limits};
 
 const IN_QUERY: &str = "marked-query";
 const IN_TOKEN: &str = "marked-token";
 const IN_KEY: &str = "marked-key-0123456789";
 const IN_CONTENT: &str = "marked-content";
+/// A member's name: a client may be told of the place, and no log.
+const IN_NAME: &str = "marked-name";
+/// A tag, of a precondition.
+const IN_TAG: &str = "marked-tag";
+
+/// Every kind of failure that the requests come to, so that none of them is looked at in vain.
+const REACHED: &[&str] = &[
+    "attribute_read_only",
+    "internal",
+    "invalid_api_key",
+    "invalid_json",
+    "invalid_patch",
+    "invalid_token",
+    "method_not_allowed",
+    "missing_parameter",
+    "not_portable",
+    "not_your_profile",
+    "patch_path_not_found",
+    "patch_test_failed",
+    "precondition_failed",
+    "quota_exceeded",
+    "route_not_found",
+    "schema_violation",
+    "timeout",
+    "too_large",
+    "unavailable",
+    "unsupported_media_type",
+];
 
 /// What the process logs beside the access log.
 #[derive(Clone, Default)]
@@ -84,6 +113,9 @@ fn requests() -> Vec<Ask> {
         let put = Ask::put(&target, body).token(&good_token);
         asks.push(put);
     }
+    for patch in patches(&target) {
+        asks.push(patch.token(&good_token));
+    }
     let unknown = Ask::put(&target, content).header("content-type", &format!("text/{IN_CONTENT}"));
     asks.push(unknown.token(&good_token));
     for path in [
@@ -98,6 +130,55 @@ fn requests() -> Vec<Ask> {
     asks
 }
 
+/// Patches that are carried out, and patches that are refused for each reason that there is.
+fn patches(target: &str) -> Vec<Ask> {
+    let mut asks = Vec::new();
+    for body in [
+        format!(r#"{{"{IN_NAME}":"{IN_CONTENT}"}}"#),
+        format!(r#"{{"{IN_NAME}":"{IN_CONTENT}""#),
+        format!(r#"["{IN_CONTENT}"]"#),
+        format!(r#"{{"userId":"{IN_CONTENT}"}}"#),
+        format!(r#"{{"_{IN_NAME}":"{IN_CONTENT}"}}"#),
+        format!(r#"{{"{IN_NAME}":"{IN_CONTENT}\u0000"}}"#),
+        format!(r#"{{"{IN_NAME}":"{}"}}"#, IN_CONTENT.repeat(64)),
+        // Those that the schema and what is read only are about.
+        format!(r#"{{"tier":"{IN_CONTENT}"}}"#),
+        format!(r#"{{"age":"{IN_CONTENT}","email":"{IN_CONTENT}"}}"#),
+    ] {
+        asks.push(Ask::put(target, body.clone()));
+        asks.push(Ask::merge(target, body));
+    }
+    for operation in [
+        format!(r#"{{"op":"add","path":"/{IN_NAME}","value":"{IN_CONTENT}"}}"#),
+        format!(r#"{{"op":"test","path":"/name","value":"{IN_CONTENT}, and more"}}"#),
+        format!(r#"{{"op":"test","path":"/{IN_NAME}/0","value":"{IN_CONTENT}"}}"#),
+        format!(r#"{{"op":"remove","path":"/{IN_NAME}/0"}}"#),
+        format!(r#"{{"op":"copy","from":"/{IN_NAME}/0","path":"/{IN_NAME}"}}"#),
+        format!(r#"{{"op":"add","path":"/_{IN_NAME}","value":"{IN_CONTENT}"}}"#),
+        format!(r#"{{"op":"add","path":"/{IN_NAME}","value":"{IN_CONTENT}\u0000"}}"#),
+        format!(r#"{{"op":"replace","path":"/userId","value":"{IN_CONTENT}"}}"#),
+        format!(r#"{{"op":"replace","path":"/tier","value":"{IN_CONTENT}"}}"#),
+        format!(r#"{{"op":"replace","path":"/age","value":"{IN_CONTENT}"}}"#),
+        format!(r#"{{"op":"{IN_CONTENT}","path":"/{IN_NAME}"}}"#),
+        format!(r#"{{"op":"remove","path":"{IN_CONTENT}"}}"#),
+        format!(r#"{{"op":"move","from":"/{IN_NAME}","path":"/{IN_NAME}/0"}}"#),
+        format!(r#""{IN_CONTENT}""#),
+    ] {
+        asks.push(Ask::operations(target, format!("[{operation}]")));
+        asks.push(Ask::operations(target, format!("[{operation},")));
+        let of_another_tag = Ask::operations(target, format!("[{operation}]"));
+        asks.push(of_another_tag.header("if-match", &format!("\"{IN_TAG}\"")));
+    }
+    asks
+}
+
+/// A deployment with a schema and small profiles.
+fn world() -> World {
+    let mut setup = Setup::with_schema(&["tier"]).max_bytes(512);
+    setup.plan = plan_limits(1000.0, 1000, 1000);
+    setup.start()
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_secret_comes_out_in_a_line_an_event_or_an_error() {
     let events = Events::default();
@@ -107,6 +188,7 @@ async fn no_secret_comes_out_in_a_line_an_event_or_an_error() {
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let (mut answers, mut lines) = (0, Vec::new());
+    let mut codes = BTreeSet::new();
     for behaviour in [
         Behaviour::Serve,
         Behaviour::Fail(StoreErrorKind::Unavailable),
@@ -115,20 +197,20 @@ async fn no_secret_comes_out_in_a_line_an_event_or_an_error() {
         Behaviour::Panic,
     ] {
         for spent in [false, true] {
-            let setup = Setup {
-                max_profile_bytes: 512,
-                plan: plan_limits(1000.0, 1000, 1000),
-                ..Setup::default()
-            };
-            let world = setup.start();
+            let world = world();
             if spent {
                 world.spend_all(KEY).await;
             }
             world.profiles.behave(behaviour);
+            let stored = format!(r#"{{"age":1,"name":"{IN_CONTENT}","tier":"gold"}}"#);
             for ask in requests() {
+                world.alice_was_given(&stored);
                 let answer = world.ask(ask).await;
                 answers += 1;
-                let mut secrets = vec![IN_QUERY, IN_TOKEN, IN_KEY, PANIC_SAYS];
+                if answer.text().contains("\"code\"") {
+                    codes.insert(answer.code());
+                }
+                let mut secrets = vec![IN_QUERY, IN_TOKEN, IN_KEY, IN_TAG, PANIC_SAYS];
                 secrets.extend(FAULT_SAYS);
                 if !answer.status.is_success() {
                     secrets.push(IN_CONTENT);
@@ -145,7 +227,10 @@ async fn no_secret_comes_out_in_a_line_an_event_or_an_error() {
         events.contains(FAULT_SAYS[1]),
         "the log of events has the cause: {events}"
     );
-    let secrets = [IN_QUERY, IN_TOKEN, IN_KEY, IN_CONTENT, KEY];
+    let reached: Vec<_> = codes.iter().map(String::as_str).collect();
+    assert_eq!(reached, REACHED, "the secrets went this far");
+    let mut secrets = vec![IN_QUERY, IN_TOKEN, IN_KEY, IN_CONTENT, IN_NAME, IN_TAG, KEY];
+    secrets.extend(VIOLATIONS);
     assert_none_of(&secrets, &events);
     assert_none_of(&secrets, &lines);
     assert_none_of(&FAULT_SAYS, &lines);

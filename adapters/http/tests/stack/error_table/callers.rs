@@ -1,7 +1,10 @@
 //! What is refused before a body or a store has its say.
 
 use axum::http::Method;
-use usher_domain::access::Policy;
+use usher_domain::{
+    access::{Action, Attributes, Grant, Holder, Policy},
+    service::ProfileRules,
+};
 
 use super::rows;
 use crate::support::{
@@ -18,6 +21,22 @@ async fn with_plan(rate: f64, burst: u64, quota: u64) -> Answer {
     .start();
     world.spend_all(KEY).await;
     world.ask(Ask::get(ALICE)).await
+}
+
+/// Alice has a profile, and support may write the name in it.
+async fn with_a_grant_to_the_name(ask: Ask) -> Answer {
+    let grant = Grant {
+        holder: Holder::Group("support".into()),
+        issuer: None,
+        actions: [Action::Write].into(),
+        attributes: Attributes::Only(["name".into()].into()),
+        read_only: false,
+    };
+    let mut setup = Setup::default();
+    setup.rules.access.grants.push(grant);
+    let world = setup.start();
+    world.alice_has("{}").await;
+    world.ask(ask.token("user:sam;group:support")).await
 }
 
 rows! {
@@ -45,12 +64,20 @@ rows! {
         World::new().ask(Ask::get(ALICE).token("expired")).await
     }
     a_token_without_the_scope: InsufficientScope {
-        let policy = Policy {
+        let access = Policy {
             read_scopes: ["profiles/write".into(), "profiles/read".into()].into(),
             ..Policy::default()
         };
-        let world = Setup { policy, ..Setup::default() }.start();
+        let rules = ProfileRules { access, ..ProfileRules::default() };
+        let world = Setup { rules, ..Setup::default() }.start();
         world.ask(Ask::get(ALICE).token("user:alice;scope:openid")).await
+    }
+    an_attribute_that_is_not_granted: AttributeNotGranted {
+        let patch = Ask::merge(ALICE, r#"{"name":"marked","a/b":"marked"}"#);
+        with_a_grant_to_the_name(patch).await
+    }
+    a_put_by_a_grant_to_a_part: AttributeNotGranted {
+        with_a_grant_to_the_name(Ask::put(ALICE, r#"{"name":"marked"}"#)).await
     }
     no_api_key: InvalidApiKey {
         World::new().ask(Ask::get(ALICE).without("x-api-key")).await

@@ -1,5 +1,5 @@
-/// The contract's table, as far as it is built: status, `code`, `message`, `x-amzn-errortype`. Copied from it by hand, so
-/// that the code's own table is not compared with itself.
+/// The contract's table: status, `code`, `message`, `x-amzn-errortype`. Copied from it by hand, so that
+/// the code's own table is not compared with itself.
 pub(super) const CONTRACT: &[(u16, &str, &str, &str)] = &[
     (
         401,
@@ -24,6 +24,18 @@ pub(super) const CONTRACT: &[(u16, &str, &str, &str)] = &[
     (
         403,
         "not_your_profile",
+        "Forbidden",
+        "AccessDeniedException",
+    ),
+    (
+        403,
+        "attribute_read_only",
+        "Forbidden",
+        "AccessDeniedException",
+    ),
+    (
+        403,
+        "attribute_not_granted",
         "Forbidden",
         "AccessDeniedException",
     ),
@@ -61,8 +73,26 @@ pub(super) const CONTRACT: &[(u16, &str, &str, &str)] = &[
         "BadRequestException",
     ),
     (
+        400,
+        "invalid_patch",
+        "Invalid request body",
+        "BadRequestException",
+    ),
+    (
+        422,
+        "schema_violation",
+        "Invalid request body",
+        "BadRequestException",
+    ),
+    (
         422,
         "not_portable",
+        "Invalid request body",
+        "BadRequestException",
+    ),
+    (
+        422,
+        "patch_path_not_found",
         "Invalid request body",
         "BadRequestException",
     ),
@@ -79,10 +109,17 @@ pub(super) const CONTRACT: &[(u16, &str, &str, &str)] = &[
         "RequestTooLargeException",
     ),
     (409, "write_conflict", "Conflict", "ConflictException"),
+    (409, "patch_test_failed", "Conflict", "ConflictException"),
     (
         412,
         "precondition_failed",
         "Precondition Failed",
+        "PreconditionFailedException",
+    ),
+    (
+        428,
+        "precondition_required",
+        "Precondition Required",
         "PreconditionFailedException",
     ),
     (

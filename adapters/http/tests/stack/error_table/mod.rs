@@ -2,7 +2,9 @@
 
 mod callers;
 mod contract;
+mod patches;
 mod profiles;
+mod writes;
 
 use usher_http::problem::ErrorCode;
 use usher_testkit::fakes::{FAULT_SAYS, PANIC_SAYS};
@@ -31,7 +33,13 @@ use rows;
 
 #[test]
 fn every_code_has_a_row_and_a_place_in_the_contract() {
-    let produced = [callers::PRODUCED, profiles::PRODUCED].concat();
+    let produced = [
+        callers::PRODUCED,
+        profiles::PRODUCED,
+        patches::PRODUCED,
+        writes::PRODUCED,
+    ]
+    .concat();
     for code in ErrorCode::ALL {
         assert!(produced.contains(code), "no row produces {code:?}");
         let rows = CONTRACT.iter().filter(|row| row.1 == code.as_str());
@@ -66,6 +74,19 @@ fn judge(expected: ErrorCode, answer: &Answer) {
         answer.header("retry-after").is_some(),
         matches!(status, 429 | 503)
     );
+    // Whatever is wrong with content is shown, and nothing else has places.
+    let of_content = matches!(status, 422) || code == "patch_test_failed";
+    let of_some = of_content
+        || matches!(
+            code,
+            "invalid_patch" | "attribute_read_only" | "attribute_not_granted"
+        );
+    assert_eq!(body.get("errors").is_some(), of_some, "{body}");
+    for error in body["errors"].as_array().into_iter().flatten() {
+        let members = error.as_object().expect("an object");
+        assert_eq!(members.len(), 2, "{error}");
+        assert!(error["pointer"].is_string() && error["detail"].is_string());
+    }
     let everything = answer.snapshot().to_string();
     for secret in FAULT_SAYS.into_iter().chain([PANIC_SAYS, "marked"]) {
         assert!(!everything.contains(secret), "{everything}");

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use http_body_util::channel::Channel;
-use usher_domain::ports::StoreErrorKind;
+use usher_domain::{ports::StoreErrorKind, service::ProfileRules};
 use usher_http::Limits;
 use usher_testkit::fakes::Behaviour;
 
@@ -18,7 +18,10 @@ async fn with_store(behaviour: Behaviour, ask: Ask) -> Answer {
 
 async fn with_small_profiles(ask: Ask) -> Answer {
     let setup = Setup {
-        max_profile_bytes: 16,
+        rules: ProfileRules {
+            max_bytes: 16,
+            ..ProfileRules::default()
+        },
         ..Setup::default()
     };
     setup.start().ask(ask).await

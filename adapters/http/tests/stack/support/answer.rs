@@ -51,6 +51,14 @@ impl Answer {
         }
     }
 
+    /// The places that a problem names, in their order.
+    pub(crate) fn pointers(&self) -> Vec<String> {
+        let body = self.json();
+        let errors = body["errors"].as_array().map_or(&[][..], Vec::as_slice);
+        let pointer = |error: &Value| error["pointer"].as_str().expect("a pointer").to_owned();
+        errors.iter().map(pointer).collect()
+    }
+
     pub(crate) fn tag(&self) -> &str {
         self.header("etag").expect("an entity tag")
     }

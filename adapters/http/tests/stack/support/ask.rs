@@ -40,6 +40,23 @@ impl Ask {
             .body(body)
     }
 
+    /// A PATCH of this media type.
+    pub(crate) fn patch(path: &str, media_type: &str, body: impl Into<Body>) -> Self {
+        Self::new(Method::PATCH, path)
+            .header("content-type", media_type)
+            .body(body)
+    }
+
+    /// A PATCH by a JSON Merge Patch.
+    pub(crate) fn merge(path: &str, body: impl Into<Body>) -> Self {
+        Self::patch(path, "application/merge-patch+json", body)
+    }
+
+    /// A PATCH by a JSON Patch.
+    pub(crate) fn operations(path: &str, body: impl Into<Body>) -> Self {
+        Self::patch(path, "application/json-patch+json", body)
+    }
+
     pub(crate) fn token(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }

@@ -6,10 +6,9 @@ use std::{
 
 use serde_json::Value;
 use usher_domain::{
-    access::Policy,
     ports::{Clock as _, Taken, UsageStore as _},
-    profile::MAX_PROFILE_BYTES,
-    service::{ApiKeyPolicy, FrontDoor, Profiles},
+    profile::Profile,
+    service::{ApiKeyPolicy, FrontDoor, ProfileRules, Profiles},
     time::Timestamp,
     usage::{
         account::Limits as PlanLimits,
@@ -19,39 +18,42 @@ use usher_domain::{
         quota::{Period, Quota},
         throttle::Throttle,
     },
+    user_id::UserId,
 };
-use usher_http::{AccessLog, App, Limits, Settings, Stack};
+use usher_http::{AccessLog, App, CorsOrigins, Limits, Settings, Stack};
 use usher_testkit::{
     clock::FakeClock,
     fakes::{FakeKeyStore, FakeProfileStore, FakeUsageStore, PlainTokens},
 };
 
-use super::{Answer, Ask, DISABLED_KEY, KEY, KEY_OF_ANOTHER_STAGE, KEY_WITHOUT_PLAN, OTHER_KEY};
+use super::{
+    Answer, Ask, DISABLED_KEY, FakeSchema, KEY, KEY_OF_ANOTHER_STAGE, KEY_WITHOUT_PLAN, OTHER_KEY,
+};
 
 const PLAN: &str = "standard";
 
 /// What a test says about a deployment.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    pub(crate) policy: Policy,
+    pub(crate) rules: ProfileRules,
     pub(crate) plan: PlanLimits,
     pub(crate) needs_key: bool,
     pub(crate) limits: Limits,
-    pub(crate) max_profile_bytes: usize,
+    pub(crate) cors: CorsOrigins,
     pub(crate) development_jwks: Option<String>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         Self {
-            policy: Policy::default(),
+            rules: ProfileRules::default(),
             plan: plan_limits(50.0, 100, 10_000),
             needs_key: true,
             limits: Limits {
                 timeout: Some(Duration::from_secs(10)),
                 max_in_flight: Some(64),
             },
-            max_profile_bytes: MAX_PROFILE_BYTES,
+            cors: CorsOrigins::default(),
             development_jwks: None,
         }
     }
@@ -63,6 +65,11 @@ pub(crate) fn plan_limits(rate: f64, burst: u64, quota: u64) -> PlanLimits {
         throttle: Some(Throttle::new(rate, burst).expect("a throttle")),
         quota: NonZeroU64::new(quota).map(|limit| Quota::new(limit, Period::Day)),
     }
+}
+
+/// A profile as a store keeps it, whatever the deployment's rules say.
+pub(crate) fn profile(attributes: &str) -> Profile {
+    Profile::from_stored_json(attributes.as_bytes()).expect("a portable profile")
 }
 
 /// Sunday, 22 November 2026, at noon.
@@ -98,6 +105,15 @@ impl World {
         answer.tag().to_owned()
     }
 
+    /// Puts Alice's profile behind everybody's back, past schema and limits, and answers its tag.
+    pub(crate) fn alice_was_given(&self, attributes: &str) -> String {
+        let profile = profile(attributes);
+        let tag = profile.tag().to_string();
+        let alice = UserId::parse("alice").expect("an id");
+        self.profiles.seed(&alice, profile);
+        tag
+    }
+
     /// Spends all that the plan gives `key` at once, behind the front door's back.
     pub(crate) async fn spend_all(&self, key: &str) {
         let account = Account::of(&self.plan, &id_of(key));
@@ -110,6 +126,18 @@ impl World {
 }
 
 impl Setup {
+    /// A deployment whose schema marks these attributes `readOnly`.
+    pub(crate) fn with_schema(read_only: &[&str]) -> Self {
+        let mut setup = Self::default();
+        setup.rules.schema = Some(Arc::new(FakeSchema::new(read_only)));
+        setup
+    }
+
+    pub(crate) fn max_bytes(mut self, max_bytes: usize) -> Self {
+        self.rules.max_bytes = max_bytes;
+        self
+    }
+
     pub(crate) fn start(self) -> World {
         let stage = |name: &str| ApiStage {
             api_id: "api".into(),
@@ -142,15 +170,16 @@ impl Setup {
         );
         let app = App::new(
             front_door,
-            Profiles::new(Arc::clone(&profiles) as _, self.policy),
+            Profiles::new(Arc::clone(&profiles) as _, self.rules),
             Arc::clone(&clock) as _,
             Settings {
-                max_profile_bytes: self.max_profile_bytes,
+                limits: self.limits,
+                cors: self.cors,
                 development_jwks: self.development_jwks,
             },
         );
         World {
-            stack: Stack::new(app, Arc::clone(&log) as _, self.limits),
+            stack: Stack::new(app, Arc::clone(&log) as _),
             clock,
             profiles,
             usage,
