@@ -19,4 +19,5 @@ async fn usage() -> (Arc<dyn UsageStore>, ()) {
 }
 
 usher_testkit::profile_store_conformance!(profiles);
+usher_testkit::concurrent_writers_conformance!(profiles);
 usher_testkit::usage_store_conformance!(usage);

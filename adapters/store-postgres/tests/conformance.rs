@@ -12,3 +12,4 @@ async fn profiles() -> (Arc<dyn ProfileStore>, ()) {
 }
 
 usher_testkit::profile_store_conformance!(profiles);
+usher_testkit::concurrent_writers_conformance!(profiles);

@@ -18,3 +18,4 @@ async fn profiles() -> (Arc<dyn ProfileStore>, TempDir) {
 }
 
 usher_testkit::profile_store_conformance!(profiles);
+usher_testkit::concurrent_writers_conformance!(profiles);

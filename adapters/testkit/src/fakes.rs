@@ -4,7 +4,7 @@
 //! They pass the conformance suites like any store.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     num::NonZeroU32,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -97,8 +97,11 @@ pub struct FakeProfileStore {
     next_version: AtomicU64,
     switch: Switch,
     contended: AtomicBool,
+    /// What others write before the next writes, or delete.
+    overtakers: Mutex<VecDeque<Option<Profile>>>,
     pings: AtomicUsize,
     calls: AtomicUsize,
+    puts: AtomicUsize,
 }
 
 impl FakeProfileStore {
@@ -110,8 +113,10 @@ impl FakeProfileStore {
             next_version: 1.into(),
             switch: Switch::new(),
             contended: false.into(),
+            overtakers: Mutex::default(),
             pings: 0.into(),
             calls: 0.into(),
+            puts: 0.into(),
         }
     }
 
@@ -125,6 +130,18 @@ impl FakeProfileStore {
         self.contended.store(true, Ordering::SeqCst);
     }
 
+    /// Before each of the next writes, one for one, somebody else writes the same user's profile, or
+    /// deletes it (`None`). Afterwards nobody does.
+    pub fn overtake(&self, others: impl IntoIterator<Item = Option<Profile>>) {
+        lock(&self.overtakers).extend(others);
+    }
+
+    /// Somebody else writes: it is no call that is counted, and nothing can refuse it.
+    pub fn seed(&self, id: &UserId, profile: Profile) {
+        let row = self.row(profile);
+        lock(&self.rows).insert(id.clone(), row);
+    }
+
     /// How often it was asked whether it can serve.
     #[must_use]
     pub fn pings(&self) -> usize {
@@ -135,6 +152,29 @@ impl FakeProfileStore {
     #[must_use]
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
+    }
+
+    /// How often it was told to put a profile, whether it did or not.
+    #[must_use]
+    pub fn puts(&self) -> usize {
+        self.puts.load(Ordering::SeqCst)
+    }
+
+    /// A row of a version that no other row has or had.
+    fn row(&self, profile: Profile) -> StoredProfile {
+        let version = self.next_version.fetch_add(1, Ordering::SeqCst);
+        StoredProfile {
+            profile,
+            version: Version::new(version.to_string()),
+        }
+    }
+
+    fn let_others_in(&self, rows: &mut HashMap<UserId, StoredProfile>, id: &UserId) {
+        match lock(&self.overtakers).pop_front() {
+            Some(Some(profile)) => drop(rows.insert(id.clone(), self.row(profile))),
+            Some(None) => drop(rows.remove(id)),
+            None => {}
+        }
     }
 
     async fn called(&self) -> Result<(), StoreError> {
@@ -173,16 +213,14 @@ impl ProfileStore for FakeProfileStore {
         profile: &Profile,
         expected: &Expected,
     ) -> Result<Put, StoreError> {
+        self.puts.fetch_add(1, Ordering::SeqCst);
         self.called().await?;
         let mut rows = lock(&self.rows);
+        self.let_others_in(&mut rows, id);
         if !self.holds(rows.get(id), expected) {
             return Ok(Put::Conflict);
         }
-        let version = self.next_version.fetch_add(1, Ordering::SeqCst);
-        let row = StoredProfile {
-            profile: profile.clone(),
-            version: Version::new(version.to_string()),
-        };
+        let row = self.row(profile.clone());
         Ok(match rows.insert(id.clone(), row) {
             None => Put::Created,
             Some(_) => Put::Replaced,
@@ -192,6 +230,7 @@ impl ProfileStore for FakeProfileStore {
     async fn delete(&self, id: &UserId, expected: &Expected) -> Result<Deleted, StoreError> {
         self.called().await?;
         let mut rows = lock(&self.rows);
+        self.let_others_in(&mut rows, id);
         let row = rows.get(id);
         if row.is_none() {
             return Ok(Deleted::Absent);

@@ -1,4 +1,5 @@
-//! What every implementation of a port must do, as one suite for each port.
+//! What every implementation of a port must do, as one suite for each port, and what the domain's
+//! service over any store must do for clients that come at once.
 //!
 //! A store's `tests/conformance.rs` calls the suite's macro with an async function that makes an
 //! isolated, empty store and whatever has to stay alive as long as it:
@@ -10,6 +11,10 @@
 //! Each case becomes a test of its own, under the same name for every store. There are no
 //! exceptions and no skips.
 
+mod clients;
+pub mod concurrent_writers;
+mod course;
+mod history;
 pub mod profile_store;
 pub mod usage_store;
 pub mod values;
