@@ -152,7 +152,7 @@ fn welcome(address: SocketAddr, dir: &Path, state: &State) -> String {
     format!(
         r#"
 Usher listens on http://{address}. Its state is in {dir}: delete it to start afresh.
-Paste this into another terminal:
+The API is described at http://{address}/docs. Paste this into another terminal:
 
 TOKEN=$({usher} token alice{dir_flag}); KEY={api_key}
 AUTH="Authorization: Bearer $TOKEN"

@@ -27,12 +27,23 @@ use crate::exit::Failure;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Header block and target together, in bytes.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// So many files may be open, connections above all. Shells and service managers commonly give 1024
+/// and allow far more; as many slow clients would keep out everybody else. No more than this, because
+/// a connection that sends slowly has some 20 KB of memory.
+const MAX_OPEN_FILES: u64 = 65_536;
 
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}; --listen names another address"))
         .map_err(Failure::Unavailable)
+}
+
+/// Lets this process have as many connections as the system allows, within reason.
+pub(crate) fn raise_open_files() {
+    if let Err(error) = rlimit::increase_nofile_limit(MAX_OPEN_FILES) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 /// Serves until SIGTERM or SIGINT, then lets what is in flight end, for at most `patience`.

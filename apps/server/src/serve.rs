@@ -43,6 +43,7 @@ pub(crate) async fn run(
     let lines = AccessLogLines::buffered(config.log.format)
         .map_err(|error| Failure::Unavailable(error.into()))?;
     let deployment = Deployment::open(config, &role, Arc::new(lines.clone())).await?;
+    listener::raise_open_files();
     let listener = listener::bind(address).await?;
     let address = listener
         .local_addr()
