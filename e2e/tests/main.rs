@@ -4,6 +4,7 @@ mod cases;
 mod command;
 mod dev;
 mod durability;
+mod slow;
 mod support;
 
 use support::matrix::on_every_deployment;
@@ -22,8 +23,7 @@ on_every_deployment! {
             me_is_the_callers_own_profile;
         conditions:
             a_read_is_conditional,
-            a_write_is_conditional,
-            of_sixteen_writers_exactly_one_wins;
+            a_write_is_conditional;
         bodies:
             a_profile_has_one_canonical_form,
             equal_tags_are_equal_contents,
@@ -38,8 +38,22 @@ on_every_deployment! {
         routes:
             unknown_routes_are_404,
             wrong_methods_are_405_and_options_says_which_are_right,
+            a_target_over_8_kib_is_413,
             health_needs_no_token,
             every_answer_has_a_request_id_of_its_own;
+        patches:
+            a_merge_patch_changes_what_it_names,
+            a_json_patch_is_done_whole_or_not_at_all,
+            a_patch_that_is_none_is_refused_with_its_places,
+            a_patch_is_conditional,
+            a_patch_that_grows_is_stopped;
+        writers:
+            of_64_writers_with_if_match_exactly_one_wins_each_round,
+            every_patch_that_was_answered_200_is_in_the_result,
+            clients_that_repeat_their_409s_all_get_through;
+        pages:
+            the_description_needs_no_token,
+            the_page_brings_all_that_it_needs;
     }
     with_own_plans_and_tokens {
         tokens:
@@ -56,5 +70,15 @@ on_every_deployment! {
             an_admitted_request_is_charged_whatever_follows;
         parity:
             transcript_is_the_same_everywhere;
+    }
+    under_strict_rules {
+        strict:
+            a_schema_is_applied_to_what_a_write_leaves,
+            a_read_only_attribute_is_not_the_owners_to_make,
+            a_grant_shows_and_changes_what_it_names,
+            a_write_of_what_exists_needs_if_match,
+            a_listed_origin_may_read_every_answer;
+        parity:
+            transcript_under_strict_rules_is_the_same_everywhere;
     }
 }

@@ -1,8 +1,6 @@
 //! Entity tags and preconditions.
 
-use tokio::task::JoinSet;
-
-use crate::support::{Answer, Deployment, call::Call};
+use crate::support::{Answer, Deployment};
 
 pub(crate) async fn a_read_is_conditional(d: &Deployment) {
     let alice = d.somebody();
@@ -82,51 +80,4 @@ pub(crate) async fn a_write_is_conditional(d: &Deployment) {
     let gone = alice.delete().header("if-match", &last).await;
     gone.is_refused(404, "profile_not_found");
     refused(&alice.put("{}").header("if-match", &last).await);
-}
-
-pub(crate) async fn of_sixteen_writers_exactly_one_wins(d: &Deployment) {
-    let alice = d.somebody();
-    let create = |n| alice.put(&body(n)).header("if-none-match", "*");
-    let created = all(create).await;
-    assert_eq!(statuses(&created), wins_once(201), "creations");
-    let winner = winner(&created, 201);
-    assert_eq!(alice.get().await.is(200).body, winner.body);
-
-    let tag = winner.tag();
-    let replace = |n| alice.put(&body(n + 100)).header("if-match", &tag);
-    let replaced = all(replace).await;
-    assert_eq!(statuses(&replaced), wins_once(200), "replacements");
-    let winner = self::winner(&replaced, 200);
-    assert_eq!(alice.get().await.is(200).body, winner.body);
-}
-
-const WRITERS: u16 = 16;
-
-fn body(n: u16) -> String {
-    format!(r#"{{"writer":{n}}}"#)
-}
-
-/// Sends the calls of all writers at once.
-async fn all(call: impl Fn(u16) -> Call) -> Vec<Answer> {
-    let mut writers = JoinSet::new();
-    for n in 0..WRITERS {
-        writers.spawn(call(n).into_future());
-    }
-    writers.join_all().await
-}
-
-fn statuses(answers: &[Answer]) -> Vec<u16> {
-    let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
-    statuses.sort_unstable();
-    statuses
-}
-
-fn wins_once(status: u16) -> Vec<u16> {
-    let losers = std::iter::repeat_n(412, usize::from(WRITERS) - 1);
-    std::iter::once(status).chain(losers).collect()
-}
-
-fn winner(answers: &[Answer], status: u16) -> &Answer {
-    let winner = answers.iter().find(|answer| answer.status == status);
-    winner.expect("one that won")
 }

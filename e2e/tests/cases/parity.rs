@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::support::{Answer, Deployment, plans};
+use crate::support::{Answer, Deployment, plans, rules};
 
 /// A request of the conversation.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,10 @@ impl Line {
 
 const ALICE: &str = "/users/alice/profile";
 const BOB: &str = "/users/bob/profile";
+
+const MERGE: &[(&str, &str)] = &[("content-type", "application/merge-patch+json")];
+const JSON_PATCH: (&str, &str) = ("content-type", "application/json-patch+json");
+const OPERATIONS: &[(&str, &str)] = &[JSON_PATCH];
 
 #[rustfmt::skip]
 const CONVERSATION: &[Line] = &[
@@ -89,6 +93,29 @@ const CONVERSATION: &[Line] = &[
     line("alice", "DELETE", ALICE).with(&[("if-match", "\"stale\"")]),
     line("alice", "DELETE", ALICE).with(&[("if-match", "*")]),
     line("alice", "DELETE", ALICE),
+    line("alice", "PATCH", ALICE).json("{}"),
+    line("alice", "PUT", ALICE).json(r#"{"a":[1,{"b":2}],"c":"d"}"#),
+    line("alice", "PATCH", BOB).json("{}"),
+    line("alice", "PATCH", ALICE).json("{}").with(&[("content-type", "text/plain")]),
+    line("alice", "PATCH", ALICE).json(r#"{"c":null,"e":1.50,"f":{"g":null}}"#),
+    line("alice", "PATCH", ALICE).json(r#"{"c":"d"}"#).with(MERGE),
+    line("alice", "PATCH", ALICE).json(r#"{"userId":"bob","_x":1}"#).with(MERGE),
+    line("alice", "PATCH", ALICE).json("[]").with(MERGE),
+    line("alice", "PATCH", ALICE).json(r#"[{"op":"test","path":"/a/1/b","value":2},{"op":"move","from":"/a/0","path":"/h"}]"#).with(OPERATIONS),
+    line("alice", "PATCH", ALICE).json(r#"[{"op":"test","path":"/h","value":2}]"#).with(OPERATIONS),
+    line("alice", "PATCH", ALICE).json(r#"[{"op":"remove","path":"/a/7"}]"#).with(OPERATIONS),
+    line("alice", "PATCH", ALICE).json(r#"[{"op":"add","path":"/a/-"},{"op":"wrong"}]"#).with(OPERATIONS),
+    line("alice", "PATCH", ALICE).json(r#"[{"op":"add","path":"/_x","value":1}]"#).with(OPERATIONS),
+    line("alice", "PATCH", ALICE).json("[").with(OPERATIONS),
+    line("alice", "PATCH", ALICE).json("{}").with(&[("if-match", "\"stale\"")]),
+    line("alice", "PATCH", ALICE).json(r#"{"i":1}"#).with(&[("if-match", "{tag}")]),
+    line("alice", "PATCH", ALICE).json(r#"{"i":1}"#).with(&[("if-none-match", "{tag}")]),
+    line("alice", "GET", ALICE),
+    line("alice", "DELETE", ALICE),
+    line("", "HEAD", "/openapi.json"),
+    line("", "HEAD", "/docs"),
+    line("", "POST", "/docs"),
+    line("", "GET", "/docs/"),
     line("slow", "GET", "/users/me/profile"),
     line("slow", "GET", "/users/me/profile"),
     line("slow", "GET", "/users/me/profile"),
@@ -96,6 +123,42 @@ const CONVERSATION: &[Line] = &[
     line("scarce", "GET", "/users/me/profile"),
     line("scarce", "GET", "/users/me/profile"),
     line("scarce", "GET", "/users/me/profile"),
+];
+
+/// From the origin that may read, and from one that may not.
+const LISTED: (&str, &str) = ("origin", rules::ORIGIN);
+const UNLISTED: (&str, &str) = ("origin", "https://evil.example");
+const ANY: (&str, &str) = ("if-match", "*");
+const PREFLIGHT: (&str, &str) = ("access-control-request-method", "PATCH");
+
+#[rustfmt::skip]
+const UNDER_STRICT_RULES: &[Line] = &[
+    line("", "OPTIONS", ALICE).with(&[LISTED, PREFLIGHT]),
+    line("", "OPTIONS", ALICE).with(&[UNLISTED, PREFLIGHT]),
+    line("", "OPTIONS", ALICE).with(&[LISTED]),
+    line("", "OPTIONS", "/docs").with(&[LISTED, PREFLIGHT]),
+    line("", "GET", "/nowhere").with(&[LISTED]),
+    line("", "GET", ALICE).with(&[LISTED]),
+    line("", "GET", ALICE).with(&[UNLISTED]),
+    line("alice", "PUT", ALICE).json(r#"{"age":-1.5,"other":[],"displayName":"<b>"}"#).with(&[LISTED]),
+    line("alice", "PUT", ALICE).json(r#"{"displayName":"Alice","tier":"gold"}"#),
+    line("alice", "PUT", ALICE).json(r#"{"displayName":"Alice"}"#).with(&[LISTED]),
+    line("alice", "PUT", ALICE).json(r#"{"displayName":"Bob"}"#),
+    line("alice", "PUT", ALICE).json(r#"{"displayName":"Bob"}"#).with(&[("if-none-match", "*")]),
+    line("alice", "PUT", ALICE).json(r#"{"name":"Bob"}"#).with(&[("if-none-match", "*")]),
+    line("alice", "PUT", ALICE).json(r#"{"displayName":"Bob"}"#).with(&[("if-none-match", "\"x\"")]),
+    line("alice", "PUT", ALICE).json(r#"{"displayName":"Bob"}"#).with(&[("if-match", "{tag}")]),
+    line("alice", "PATCH", ALICE).json(r#"{"age":1}"#),
+    line("alice", "PATCH", ALICE).json(r#"{"age":1}"#).with(&[ANY, LISTED]),
+    line("alice", "PATCH", ALICE).json(r#"{"age":"1"}"#).with(&[ANY]),
+    line("alice", "PATCH", ALICE).json(r#"{"tier":"gold","age":"1"}"#).with(&[ANY]),
+    line("alice", "PATCH", ALICE).json(r#"[{"op":"remove","path":"/displayName"}]"#).with(&[ANY, JSON_PATCH]),
+    line("alice", "GET", ALICE).with(&[LISTED]),
+    line("alice", "GET", ALICE).with(&[LISTED, ("if-none-match", "{tag}")]),
+    line("alice", "DELETE", ALICE),
+    line("alice", "DELETE", ALICE).with(&[ANY, LISTED]),
+    line("alice", "DELETE", ALICE),
+    line("", "HEAD", "/openapi.json").with(&[LISTED]),
 ];
 
 /// A request and its answer, as they are compared.
@@ -112,9 +175,17 @@ struct Exchange {
 }
 
 pub(crate) async fn transcript_is_the_same_everywhere(d: &Deployment) {
+    compare(d, CONVERSATION, "transcript").await;
+}
+
+pub(crate) async fn transcript_under_strict_rules_is_the_same_everywhere(d: &Deployment) {
+    compare(d, UNDER_STRICT_RULES, "transcript_under_strict_rules").await;
+}
+
+async fn compare(d: &Deployment, conversation: &[Line], snapshot: &str) {
     let mut transcript = Vec::new();
     let mut tag = String::new();
-    for line in CONVERSATION {
+    for line in conversation {
         let answer = say(d, line, &tag).await;
         if let Some(answered) = answer.header("etag") {
             answered.clone_into(&mut tag);
@@ -139,7 +210,7 @@ pub(crate) async fn transcript_is_the_same_everywhere(d: &Deployment) {
         snapshot_path => "../snapshots",
         omit_expression => true,
     }, {
-        insta::assert_json_snapshot!("transcript", transcript);
+        insta::assert_json_snapshot!(snapshot, transcript);
     });
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::Deployment;
 
-const ALLOWED: &str = "GET, HEAD, PUT, DELETE, OPTIONS";
+const ALLOWED: &str = "GET, HEAD, PUT, PATCH, DELETE, OPTIONS";
 const ALLOWED_OF_HEALTH: &str = "GET, HEAD, OPTIONS";
 
 pub(crate) async fn unknown_routes_are_404(d: &Deployment) {
@@ -57,6 +57,24 @@ pub(crate) async fn wrong_methods_are_405_and_options_says_which_are_right(d: &D
         let options = d.call("OPTIONS", path).await.is(204);
         assert_eq!(options.header("allow"), Some(allowed));
         assert_eq!(options.body, "");
+    }
+}
+
+pub(crate) async fn a_target_over_8_kib_is_413(d: &Deployment) {
+    let alice = d.somebody();
+    let just = format!("{}?q=", alice.profile());
+    let just = just.clone() + &"x".repeat(8 * 1024 - just.len());
+    alice
+        .call("GET", &just)
+        .await
+        .is_refused(404, "profile_not_found");
+    for long in [
+        format!("{just}x"),
+        format!("/users/{}/profile", "x".repeat(8 * 1024)),
+        format!("/nowhere?{}", "x".repeat(9000)),
+    ] {
+        // Before the token and the route: what is in it is not looked at.
+        d.call("GET", &long).await.is_refused(413, "too_large");
     }
 }
 

@@ -57,23 +57,39 @@ impl Answer {
     /// Demands the profile `text` under this status, with everything that goes with it.
     #[track_caller]
     pub(crate) fn shows(self, status: u16, text: &str) -> Self {
+        self.shows_varying(status, text, "Authorization")
+    }
+
+    /// The same, from a deployment that lists origins.
+    #[track_caller]
+    pub(crate) fn shows_to_origins(self, status: u16, text: &str) -> Self {
+        self.shows_varying(status, text, "Authorization, Origin")
+    }
+
+    #[track_caller]
+    fn shows_varying(self, status: u16, text: &str, vary: &str) -> Self {
         let answer = self.is(status);
         assert_eq!(answer.body, text, "{answer}");
         assert_eq!(answer.header("content-type"), Some("application/json"));
-        answer.describes_a_profile();
+        answer.describes_content(vary);
         answer
     }
 
     /// What goes with every answer about a profile's content.
     #[track_caller]
     pub(crate) fn describes_a_profile(&self) {
+        self.describes_content("Authorization");
+    }
+
+    #[track_caller]
+    fn describes_content(&self, vary: &str) {
         let tag = self.must_have("etag");
         assert!(
             tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'),
             "{self}"
         );
         assert_eq!(self.header("cache-control"), Some("private, no-cache"));
-        assert_eq!(self.header("vary"), Some("Authorization"));
+        assert_eq!(self.header("vary"), Some(vary));
     }
 
     /// Demands the failure `code`, as the contract's table has it; returns the problem.

@@ -131,6 +131,14 @@ impl Caller {
         }
     }
 
+    /// The same caller with another token.
+    pub(crate) fn with_token(&self, token: String) -> Self {
+        Self {
+            token,
+            ..self.clone()
+        }
+    }
+
     /// The path of the caller's own profile.
     pub(crate) fn profile(&self) -> String {
         profile_path(&self.id)
@@ -150,6 +158,23 @@ impl Caller {
     /// Writes the caller's own profile.
     pub(crate) fn put(&self, body: &str) -> Call {
         self.call("PUT", &self.profile()).json(body)
+    }
+
+    /// Patches the caller's own profile.
+    pub(crate) fn patch(&self, content_type: &str, body: &str) -> Call {
+        self.call("PATCH", &self.profile())
+            .header("content-type", content_type)
+            .body(body)
+    }
+
+    /// Patches it by a JSON Merge Patch.
+    pub(crate) fn merge(&self, body: &str) -> Call {
+        self.patch("application/merge-patch+json", body)
+    }
+
+    /// Patches it by a JSON Patch.
+    pub(crate) fn operations(&self, body: &str) -> Call {
+        self.patch("application/json-patch+json", body)
     }
 
     /// Deletes the caller's own profile.

@@ -16,6 +16,7 @@ use super::{
     external,
     issuer::TestIssuer,
     plans,
+    rules::{self, Rules},
     store::Store,
 };
 
@@ -63,11 +64,12 @@ pub(crate) enum Tokens {
 
 impl Deployment {
     /// Starts an entrypoint over a fresh store.
-    pub(crate) async fn start(entrypoint: Entrypoint, store: Store) -> Self {
+    pub(crate) async fn start(entrypoint: Entrypoint, store: Store, rules: Rules) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let issuer = TestIssuer::new();
         let url = store.fresh(folder.path()).await;
         let mut env = plans::write(folder.path());
+        env.extend(rules::write(rules, folder.path()));
         env.extend([
             ("USHER_IDENTITY__ISSUERS".to_owned(), issuer.configuration()),
             ("USHER_STORE__URL".to_owned(), url.clone()),

@@ -24,7 +24,7 @@ const fn row(
 }
 
 #[rustfmt::skip]
-const TABLE: [Expected; 17] = [
+const TABLE: [Expected; 25] = [
     row("missing_token", 401, "Unauthorized", "UnauthorizedException"),
     row("invalid_token", 401, "Unauthorized", "UnauthorizedException"),
     row("token_expired", 401, "The incoming token has expired", "UnauthorizedException"),
@@ -42,6 +42,14 @@ const TABLE: [Expected; 17] = [
     row("unsupported_media_type", 415, "Unsupported Media Type", "BadRequestException"),
     row("too_large", 413, "Request Too Long", "RequestTooLargeException"),
     row("precondition_failed", 412, "Precondition Failed", "PreconditionFailedException"),
+    row("precondition_required", 428, "Precondition Required", "PreconditionFailedException"),
+    row("attribute_read_only", 403, "Forbidden", "AccessDeniedException"),
+    row("attribute_not_granted", 403, "Forbidden", "AccessDeniedException"),
+    row("invalid_patch", 400, "Invalid request body", "BadRequestException"),
+    row("schema_violation", 422, "Invalid request body", "BadRequestException"),
+    row("patch_path_not_found", 422, "Invalid request body", "BadRequestException"),
+    row("patch_test_failed", 409, "Conflict", "ConflictException"),
+    row("write_conflict", 409, "Conflict", "ConflictException"),
 ];
 
 /// The row of `code`.

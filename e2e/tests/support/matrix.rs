@@ -1,6 +1,6 @@
 //! One named test for each case on each entrypoint over each store.
 
-use super::{Deployment, Entrypoint, Store, external};
+use super::{Deployment, Entrypoint, Rules, Store, external};
 
 /// Makes the tests `<entrypoint>::<store>::<case>` of all cases, and `external::<case>` of those
 /// that need no plans, keys and tokens of the suite's own.
@@ -8,15 +8,19 @@ macro_rules! on_every_deployment {
     (
         anywhere { $($group:ident: $($case:ident),+;)+ }
         with_own_plans_and_tokens { $($own_group:ident: $($own_case:ident),+;)+ }
+        under_strict_rules { $($strict_group:ident: $($strict_case:ident),+;)+ }
     ) => {
         crate::support::matrix::on_every_store!(server, Server, {
-            $($($group $case)+)+ $($($own_group $own_case)+)+
+            $($($group $case Defaults)+)+ $($($own_group $own_case Defaults)+)+
+            $($($strict_group $strict_case Strict)+)+
         });
         crate::support::matrix::on_every_store!(lambda_rest, LambdaRest, {
-            $($($group $case)+)+ $($($own_group $own_case)+)+
+            $($($group $case Defaults)+)+ $($($own_group $own_case Defaults)+)+
+            $($($strict_group $strict_case Strict)+)+
         });
         crate::support::matrix::on_every_store!(lambda_http, LambdaHttp, {
-            $($($group $case)+)+ $($($own_group $own_case)+)+
+            $($($group $case Defaults)+)+ $($($own_group $own_case Defaults)+)+
+            $($($strict_group $strict_case Strict)+)+
         });
         mod external {
             $($(
@@ -41,15 +45,16 @@ macro_rules! on_every_store {
 }
 
 macro_rules! on_one_store {
-    ($module:ident, $entrypoint:ident, $store:ident, { $($group:ident $case:ident)+ }) => {
+    ($module:ident, $entrypoint:ident, $store:ident, { $($group:ident $case:ident $rules:ident)+ }) => {
         mod $module {
-            use crate::support::{Entrypoint, Store, matrix};
+            use crate::support::{Entrypoint, Rules, Store, matrix};
 
             $(
                 #[tokio::test]
                 async fn $case() {
                     let case = crate::cases::$group::$case;
-                    matrix::run(Entrypoint::$entrypoint, Store::$store, case).await;
+                    let (entrypoint, store) = (Entrypoint::$entrypoint, Store::$store);
+                    matrix::run(entrypoint, store, Rules::$rules, case).await;
                 }
             )+
         }
@@ -59,8 +64,13 @@ macro_rules! on_one_store {
 pub(crate) use {on_every_deployment, on_every_store, on_one_store};
 
 /// Runs a case on a deployment of its own.
-pub(crate) async fn run(entrypoint: Entrypoint, store: Store, case: impl AsyncFnOnce(&Deployment)) {
-    let deployment = Deployment::start(entrypoint, store).await;
+pub(crate) async fn run(
+    entrypoint: Entrypoint,
+    store: Store,
+    rules: Rules,
+    case: impl AsyncFnOnce(&Deployment),
+) {
+    let deployment = Deployment::start(entrypoint, store, rules).await;
     case(&deployment).await;
     deployment.end().await;
 }

@@ -10,11 +10,13 @@ pub(crate) mod external;
 pub(crate) mod issuer;
 pub(crate) mod matrix;
 pub(crate) mod plans;
+pub(crate) mod rules;
 pub(crate) mod store;
 
 pub(crate) use answer::Answer;
 pub(crate) use deployment::{Deployment, Entrypoint};
 pub(crate) use differences::Difference;
+pub(crate) use rules::Rules;
 pub(crate) use store::Store;
 
 /// A variable that tells the suite what to run against; empty is not set.
