@@ -57,11 +57,12 @@ pub struct TagInRequest {
 impl TagList {
     /// Reads a header's value, several fields of the same name joined by commas.
     ///
-    /// A member that is no entity tag matches nothing, so that an unreadable `If-Match` refuses
-    /// and an unreadable `If-None-Match` lets pass: neither can make a client lose an update.
+    /// A member that is no entity tag matches nothing. `*` may be there several times: a client and a
+    /// proxy have each sent a field.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        if text.trim() == "*" {
+        let mut members = text.split(',').map(str::trim).filter(|one| !one.is_empty());
+        if members.next() == Some("*") && members.all(|one| one == "*") {
             return Self::Any;
         }
         let mut tags = Vec::new();
@@ -87,6 +88,11 @@ impl TagList {
                 return Self::Tags(tags);
             }
         }
+    }
+
+    /// Whether there is nothing in it that could be compared.
+    fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Tags(tags) if tags.is_empty())
     }
 
     /// Strong comparison: weak tags never match (`If-Match`).
@@ -190,10 +196,13 @@ impl Preconditions {
             .if_match
             .as_ref()
             .is_none_or(|tags| current.is_some_and(|current| tags.matches_strongly(current)));
+        // One that cannot be read may have been meant to protect what is there.
+        let refuses =
+            |tags: &TagList, current| tags.is_unreadable() || tags.matches_weakly(current);
         let none_match_holds = self
             .if_none_match
             .as_ref()
-            .is_none_or(|tags| !current.is_some_and(|current| tags.matches_weakly(current)));
+            .is_none_or(|tags| !current.is_some_and(|current| refuses(tags, current)));
         if !(match_holds && none_match_holds) {
             WriteVerdict::Failed
         } else if if_match_required && current.is_some() && self.if_match.is_none() {
@@ -225,7 +234,9 @@ mod tests {
             .map(|tag| (tag.weak, tag.opaque.as_str()))
             .collect();
         assert_eq!(read, [(false, "a"), (true, "b,c"), (false, "")]);
-        assert_eq!(TagList::parse(" * "), TagList::Any);
+        for any in [" * ", "*,*", "*, ,*,"] {
+            assert_eq!(TagList::parse(any), TagList::Any, "{any}");
+        }
         assert_eq!(TagList::parse("nonsense"), TagList::Tags(vec![]));
         assert_eq!(TagList::parse(r#"nonsense, "a""#), TagList::parse(r#""a""#));
     }

@@ -52,11 +52,17 @@ impl Field {
     }
 
     /// RFC 9110, 13.1.2: none of the tags, weak or strong, is the current one's; `*` if there is
-    /// none at all.
+    /// none at all. And, not the standard's: what cannot be read may have been meant to protect what
+    /// is there.
     fn holds_as_if_none_match(self, exists: bool) -> bool {
         match self {
-            Self::Missing | Self::Other | Self::Unreadable | Self::Empty => true,
-            Self::Any | Self::Current | Self::CurrentAmongOthers | Self::CurrentAsWeak => !exists,
+            Self::Missing | Self::Other => true,
+            Self::Any
+            | Self::Current
+            | Self::CurrentAmongOthers
+            | Self::CurrentAsWeak
+            | Self::Unreadable
+            | Self::Empty => !exists,
         }
     }
 }
@@ -115,7 +121,7 @@ fn the_common_cases_are_judged_as_the_contract_says() {
         (true, Missing, Current, Failed, Failed),
         (true, Missing, CurrentAsWeak, Failed, Failed),
         (true, Missing, Other, Proceed, Required),
-        (true, Missing, Unreadable, Proceed, Required),
+        (true, Missing, Unreadable, Failed, Failed),
         (true, Current, Current, Failed, Failed),
         (true, Current, Other, Proceed, Proceed),
         (false, Missing, Missing, Proceed, Proceed),

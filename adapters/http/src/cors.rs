@@ -73,7 +73,8 @@ impl CorsOrigins {
     pub(crate) fn judge(&self, method: &Method, headers: &HeaderMap) -> Verdict {
         let (origin, varies) = match &self.0 {
             Origins::None => return Verdict::default(),
-            Origins::Any => (headers.contains_key(header::ORIGIN).then_some(ANY), false),
+            // Without Origin as well: a cache may keep the answer for a script that comes later.
+            Origins::Any => (Some(ANY), false),
             Origins::Listed(listed) => {
                 let sent = headers.get(header::ORIGIN);
                 (listed.iter().find(|one| Some(*one) == sent).cloned(), true)
@@ -91,6 +92,7 @@ impl CorsOrigins {
 
 const NOT_A_HOST: &str = "is not an origin: write it as https://app.example.com, with a port if it is not the scheme's own";
 
+/// Why no browser would send `text`.
 fn fault(text: &str) -> Option<&'static str> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return Some(if text == "*" {
@@ -99,14 +101,12 @@ fn fault(text: &str) -> Option<&'static str> {
             NOT_A_HOST
         });
     };
-    let is_host =
-        |character: char| character.is_ascii_graphic() && !"/?#@\\,\"<>".contains(character);
     let default_port = match scheme {
         "https" => ":443",
         "http" => ":80",
         _ => "",
     };
-    if scheme.is_empty() || rest.is_empty() || !rest.chars().all(is_host) {
+    if scheme.is_empty() || !is_host_and_port(rest) {
         Some(NOT_A_HOST)
     } else if text.chars().any(|character| character.is_ascii_uppercase()) {
         Some("must be in lower case, as browsers send it")
@@ -115,6 +115,28 @@ fn fault(text: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// A name or an address, an IPv6 address in brackets, and perhaps a port.
+fn is_host_and_port(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let in_brackets = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let is_host = if let Some(address) = in_brackets {
+        address.parse::<std::net::Ipv6Addr>().is_ok()
+    } else {
+        let is_of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        !host.is_empty() && host.bytes().all(is_of_a_name)
+    };
+    let is_port = |port: &str| {
+        port.bytes().all(|byte| byte.is_ascii_digit())
+            && port.parse().is_ok_and(|port: u16| port > 0)
+    };
+    is_host && port.is_none_or(is_port)
 }
 
 /// What an answer tells the browser.
@@ -182,6 +204,11 @@ mod tests {
             (&["https://user@a.example"], 0),
             (&["https://"], 0),
             (&["null"], 0),
+            (&["https://*.example.com"], 0),
+            (&["https://a.example:"], 0),
+            (&["https://a.example:0"], 0),
+            (&["https://a.example:99999"], 0),
+            (&["http://[::g]"], 0),
             (&["https://a.example", "*"], 1),
             (&[""], 0),
         ] {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
-use usher_http::AccessLog;
+use usher_http::{AUDIT, AccessLog};
 
 use crate::config::{LogConfig, LogFormat};
 
@@ -16,6 +16,11 @@ use crate::config::{LogConfig, LogFormat};
 /// the other.
 pub fn init_logging(config: &LogConfig) {
     let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Who was let in by a grant is no diagnostic, and is told at every level.
+    let filter = match format!("{AUDIT}=info").parse() {
+        Ok(audit) => filter.add_directive(audit),
+        Err(_) => filter,
+    };
     let registry = tracing_subscriber::registry().with(filter);
     // A second call, as in a test, changes nothing.
     let _ = match config.format {

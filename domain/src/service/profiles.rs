@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     access::{Action, Attributes, Decision, DenyReason, Permit, Policy, decide},
-    entity_tag::{Preconditions, ReadVerdict, WriteVerdict},
+    entity_tag::{EntityTag, Preconditions, ReadVerdict, WriteVerdict},
     json::{Violation, portable::MAX_VIOLATIONS},
     patch::{Patch, PatchFailure, Unapplied, Use},
     ports::{Deleted, Expected, ProfileSchema, ProfileStore, Put, StoreError, StoredProfile},
@@ -14,6 +14,8 @@ use crate::{
     profile::{MAX_PROFILE_BYTES, Profile},
     user_id::UserId,
 };
+
+const READ_ONLY: &str = "the attribute is read only";
 
 /// So often a conditional write is tried again when somebody else's came in between.
 const ATTEMPTS: usize = 8;
@@ -155,12 +157,15 @@ impl Profiles {
 }
 
 impl Authorized<'_> {
-    /// The same right, if it extends to the whole profile.
+    /// The same right, if it extends to the whole profile: to replace or delete it all.
     ///
     /// # Errors
     /// [`DenyReason::PartOnly`] when it does not.
-    pub fn for_the_whole_profile(self) -> Result<Self, DenyReason> {
-        if self.permit.writable().is_all() {
+    pub fn for_the_whole_profile(self, action: Action) -> Result<Self, DenyReason> {
+        let writes_all = action == Action::Delete || self.permit.writable().is_all();
+        // The tag of a part would let through a write over what has changed in the other.
+        let readable = self.permit.readable();
+        if writes_all && (readable.is_all() || readable.is_empty()) {
             Ok(self)
         } else {
             Err(DenyReason::PartOnly)
@@ -266,17 +271,26 @@ impl Authorized<'_> {
             let stored = self.current().await?.ok_or(ProfileFailure::NotFound)?;
             let before = &stored.profile;
             self.judge(preconditions, Some(before))?;
-            // Before it is tried: what it fails at would tell what is there.
-            self.may_use(patch)?;
+            let denied = self.denied(patch);
+            if denied.iter().any(|(usage, _)| *usage == Use::Read) {
+                // Before it is tried: what it fails at would tell what is there.
+                return Err(not_granted(denied));
+            }
             let max_bytes = self.rules().max_bytes;
-            let after = match patch.apply(before, self.target, max_bytes) {
+            let applied = patch.apply(before, self.target, max_bytes);
+            let test_failed =
+                |unapplied: &Unapplied| matches!(unapplied.why, PatchFailure::TestFailed(_));
+            if !denied.is_empty() && !applied.as_ref().is_err_and(test_failed) {
+                return Err(not_granted(denied));
+            }
+            let after = match applied {
                 Ok(after) => after,
-                Err(Unapplied { why, attributes }) => {
+                Err(unapplied) => {
                     // What somebody may not do comes before what would come of it.
-                    if !matches!(why, PatchFailure::TestFailed(_)) {
-                        self.leaves_read_only(&before.attributes(), &attributes)?;
+                    if !test_failed(&unapplied) {
+                        self.leaves_read_only(&before.attributes(), &unapplied.attributes)?;
                     }
-                    return Err(ProfileFailure::Patch(why));
+                    return Err(ProfileFailure::Patch(unapplied.why));
                 }
             };
             self.leaves_read_only(&before.attributes(), &after.attributes())?;
@@ -323,9 +337,13 @@ impl Authorized<'_> {
         stored: Option<&Profile>,
     ) -> Result<(), ProfileFailure> {
         let required = self.rules().require_if_match;
-        // The tags that a caller knows are those of what it may see.
-        let seen = stored.map(|stored| self.seen(stored));
-        match preconditions.judge_write(seen.as_ref().map(Profile::tag), required) {
+        // The tags that a caller knows are those of what it may see. Who sees nothing knows none: the
+        // tag of no content at all is nobody's.
+        let tag = stored.map(|stored| {
+            self.view(stored)
+                .map_or_else(|| EntityTag::of(""), |seen| *seen.tag())
+        });
+        match preconditions.judge_write(tag.as_ref(), required) {
             WriteVerdict::Proceed => Ok(()),
             WriteVerdict::Failed => Err(ProfileFailure::PreconditionFailed),
             WriteVerdict::Required => Err(ProfileFailure::PreconditionRequired),
@@ -339,6 +357,14 @@ impl Authorized<'_> {
         };
         let before = stored.map(Profile::attributes).unwrap_or_default();
         let mut after = profile.attributes();
+        let unseen = after.keys().filter(|name| self.is_blind_to(name));
+        let unseen: Vec<_> = unseen
+            .map(|name| Violation::new(&pointer(name), READ_ONLY))
+            .take(MAX_VIOLATIONS)
+            .collect();
+        if !unseen.is_empty() {
+            return Err(ProfileFailure::ReadOnly(unseen));
+        }
         let mut kept = false;
         for name in schema.read_only() {
             if let Some(value) = before.get(&**name)
@@ -374,7 +400,7 @@ impl Authorized<'_> {
             .iter()
             .filter(|name| !self.permit.read_only().contains(name))
             .filter(|name| before.get(&***name) != after.get(&***name))
-            .map(|name| Violation::new(&pointer(name), "the attribute is read only"));
+            .map(|name| Violation::new(&pointer(name), READ_ONLY));
         let violations: Vec<_> = changed.take(MAX_VIOLATIONS).collect();
         if violations.is_empty() {
             Ok(())
@@ -395,29 +421,36 @@ impl Authorized<'_> {
         Err(ProfileFailure::Schema(violations))
     }
 
-    fn may_use(&self, patch: &Patch) -> Result<(), ProfileFailure> {
+    /// What a patch uses and the caller may not, whatever is stored.
+    fn denied(&self, patch: &Patch) -> Vec<(Use, Violation)> {
         let (readable, writable) = (self.permit.readable(), self.permit.writable());
         if readable.is_all() && writable.is_all() {
-            return Ok(());
+            return Vec::new();
         }
         let denied = patch.uses().filter_map(|(usage, name)| {
-            let (granted, detail) = match usage {
-                Use::Read => (readable, "you may not read this attribute"),
-                Use::Write => (writable, "you may not write this attribute"),
+            let allowed = match (usage, &name) {
+                (Use::Read, Some(name)) => readable.contains(name),
+                (Use::Write, Some(name)) => writable.contains(name) && !self.is_blind_to(name),
+                (Use::Read, None) => readable.is_all(),
+                (Use::Write, None) => writable.is_all(),
             };
-            let allowed = match &name {
-                Some(name) => granted.contains(name),
-                None => granted.is_all(),
+            let detail = match usage {
+                Use::Read => "you may not read this attribute",
+                Use::Write => "you may not write this attribute",
             };
             let place = name.map_or_else(String::new, |name| pointer(&name));
-            (!allowed).then(|| Violation::new(&place, detail))
+            (!allowed).then(|| (usage, Violation::new(&place, detail)))
         });
-        let denied: Vec<_> = denied.take(MAX_VIOLATIONS).collect();
-        if denied.is_empty() {
-            Ok(())
-        } else {
-            Err(ProfileFailure::NotGranted(denied))
-        }
+        denied.take(MAX_VIOLATIONS).collect()
+    }
+
+    /// Whether a refusal to change an attribute would tell its value: it is read only to the caller,
+    /// who may not see it.
+    fn is_blind_to(&self, name: &str) -> bool {
+        let schema = self.rules().schema.as_ref();
+        schema.is_some_and(|schema| schema.read_only().contains(name))
+            && !self.permit.read_only().contains(name)
+            && !self.permit.readable().contains(name)
     }
 
     /// Whether a violation lies within an attribute that the caller may see.
@@ -458,6 +491,10 @@ impl Authorized<'_> {
     fn store(&self) -> &dyn ProfileStore {
         self.profiles.store.as_ref()
     }
+}
+
+fn not_granted(denied: Vec<(Use, Violation)>) -> ProfileFailure {
+    ProfileFailure::NotGranted(denied.into_iter().map(|(_, violation)| violation).collect())
 }
 
 /// The JSON Pointer to an attribute.

@@ -137,9 +137,17 @@ pub(crate) fn of_profile(
             .detail("You may not write every attribute; errors names the places.")
             .violations(violations),
         ProfileFailure::TooLarge => too_large(max_bytes),
-        ProfileFailure::Schema(violations) => Problem::new(ErrorCode::SchemaViolation)
-            .detail("The profile would break its schema; errors names the places.")
-            .violations(violations),
+        ProfileFailure::Schema(violations) => {
+            let problem = Problem::new(ErrorCode::SchemaViolation);
+            if violations.is_empty() {
+                // The places are in attributes that the caller may not see.
+                problem.detail("The profile would break its schema.")
+            } else {
+                problem
+                    .detail("The profile would break its schema; errors names the places.")
+                    .violations(violations)
+            }
+        }
         ProfileFailure::Conflict => Problem::new(ErrorCode::WriteConflict),
         ProfileFailure::Store(error) => of_store(&error, id),
     }

@@ -10,7 +10,7 @@ use axum::{
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use usher_domain::{
-    access::{Action, Basis, Permit},
+    access::{Action, Attributes, Basis, Permit},
     entity_tag::{EntityTag, Preconditions, TagList},
     patch::Patch,
     principal::Principal,
@@ -39,6 +39,8 @@ pub(crate) const PATCHES: HeaderValue = HeaderValue::from_static(
     "application/merge-patch+json, application/json-patch+json, application/json",
 );
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// The target of audit lines, which are written at every log level.
+pub const AUDIT: &str = "usher::audit";
 /// In place of a user id: the caller's own.
 const ME: &str = "me";
 
@@ -112,7 +114,7 @@ async fn judge(
         .profiles
         .authorize(&principal, action, &user_id)
         .and_then(|authorized| match parts.method {
-            Method::PUT => authorized.for_the_whole_profile(),
+            Method::PUT | Method::DELETE => authorized.for_the_whole_profile(action),
             _ => Ok(authorized),
         })
         .map_err(failure::of_denial)?;
@@ -141,10 +143,12 @@ fn audit(id: RequestId, principal: &Principal, action: Action, target: &UserId, 
     };
     let attributes = match action {
         Action::Read => permit.readable(),
-        Action::Write | Action::Delete => permit.writable(),
+        Action::Write => permit.writable(),
+        Action::Delete => &Attributes::All,
     };
     let grants: Vec<&str> = grants.iter().map(String::as_str).collect();
     tracing::info!(
+        target: AUDIT,
         requestId = %id,
         principal = %principal.id,
         issuer = %principal.issuer,
@@ -403,8 +407,8 @@ enum MediaType {
 /// UTF-8 (RFC 8259, 8.1).
 fn media_type(headers: &HeaderMap) -> Result<Option<MediaType>, Problem> {
     let unsupported = |detail| Problem::new(ErrorCode::UnsupportedMediaType).detail(detail);
-    let coding = headers.get(header::CONTENT_ENCODING);
-    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(unsupported(
             "The body must come without a Content-Encoding.",
         ));

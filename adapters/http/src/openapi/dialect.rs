@@ -114,7 +114,12 @@ impl Writer<'_> {
                     written.insert(name.clone(), value.clone());
                 }
                 _ => {
-                    written.insert(name.clone(), self.value(value, &inside));
+                    let value = self.value(value, &inside);
+                    match (written.get_mut(name), value) {
+                        // A reference is there already: see below.
+                        (Some(Value::Array(both)), Value::Array(more)) => both.extend(more),
+                        (_, value) => drop(written.insert(name.clone(), value)),
+                    }
                 }
             }
         }

@@ -298,7 +298,7 @@ error_codes! {
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "ServiceUnavailableException" {
         title: "Too many requests in flight",
         message: "Service Unavailable",
-        meaning: "More requests are in flight than this process takes. This one was not begun.",
+        meaning: "More requests are in flight than this process takes. This one was not carried out.",
         advice: "Wait as long as `Retry-After` says and try again.",
         again: "Yes, after `Retry-After`.",
         headers: ["Retry-After"],

@@ -305,3 +305,85 @@ fn asks_of_somebody_curious() -> Vec<Ask> {
     }
     asks
 }
+
+/// Whether a guarded attribute has a value must not be found by guessing it.
+#[tokio::test]
+async fn who_may_write_a_guarded_attribute_and_not_see_it_learns_nothing() {
+    let world = || {
+        let mut setup = Setup::with_schema(&["tier"]);
+        setup.rules.access.grants = vec![
+            grant("blind", &[Action::Write], &[], false),
+            grant("admins", &Action::ALL, &[], true),
+        ];
+        setup.start()
+    };
+    let mut answers = Vec::new();
+    for profile in [
+        json!({}),
+        json!({"tier": "gold"}),
+        json!({"tier": "silver"}),
+    ] {
+        let mut said = Vec::new();
+        for guess in [
+            merge(&json!({"tier": "gold"})),
+            merge(&json!({"tier": null})),
+            operations(&json!([{"op": "add", "path": "/tier", "value": "gold"}])),
+            Ask::put(ALICE, r#"{"tier":"gold"}"#),
+            Ask::put(ALICE, r#"{"name":"Bob"}"#),
+        ] {
+            let world = world();
+            alice_is(&world, &profile).await;
+            let guess = guess.token("user:bea;group:blind");
+            said.push(world.ask(guess).await.snapshot());
+        }
+        answers.push(said);
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0], answers[2]);
+    assert_eq!(answers[0][0]["status"], 403);
+    assert_eq!(answers[0][3]["body"]["code"], "attribute_read_only");
+    assert_eq!(answers[0][4]["status"], 204);
+}
+
+#[tokio::test]
+async fn who_sees_a_part_replaces_and_deletes_nothing() {
+    let mut setup = Setup::default();
+    setup.rules.access.grants = vec![
+        grant("mixed", &[Action::Read], &["email"], false),
+        grant("mixed", &[Action::Write, Action::Delete], &[], false),
+    ];
+    let world = setup.start();
+    let put = Ask::put(ALICE, r#"{"email":"a@b","name":"Alice"}"#);
+    assert!(world.ask(put).await.status.is_success());
+    let mixed = "user:mia;group:mixed";
+    let tag = world
+        .ask(Ask::get(ALICE).token(mixed))
+        .await
+        .tag()
+        .to_owned();
+    for write in [Ask::put(ALICE, "{}"), Ask::delete(ALICE)] {
+        let write = write.token(mixed).header("if-match", &tag);
+        refused(&world.ask(write).await, &[""]);
+    }
+    let patch = merge(&json!({"name": "Mia"}))
+        .token(mixed)
+        .header("if-match", &tag);
+    assert_eq!(world.ask(patch).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_test_that_fails_comes_before_what_may_not_be_written() {
+    let world = world();
+    alice_is(&world, &json!({"name": "Alice"})).await;
+    let write = json!({"op": "add", "path": "/secret", "value": 1});
+    for (value, code) in [
+        ("Bob", "patch_test_failed"),
+        ("Alice", "attribute_not_granted"),
+    ] {
+        let test = json!({"op": "test", "path": "/name", "value": value});
+        for patch in [json!([test, write]), json!([write, test])] {
+            let answer = world.ask(operations(&patch).token(SUPPORT)).await;
+            assert_eq!(answer.code(), code, "{patch}");
+        }
+    }
+}

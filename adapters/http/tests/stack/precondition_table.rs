@@ -27,9 +27,11 @@ const fn demand(fields: &'static [&'static str], strong: bool, weak: bool) -> De
     }
 }
 
-const DEMANDS: [Demand; 10] = [
+const DEMANDS: [Demand; 12] = [
     demand(&[], false, false),
     demand(&["*"], true, true),
+    demand(&["*", "*"], true, true),
+    demand(&["*,"], true, true),
     demand(&["TAG"], true, true),
     demand(&["W/TAG"], false, true),
     demand(&[r#""other""#], false, false),
@@ -75,6 +77,10 @@ fn expected(case: &Case) -> u16 {
     // Step 3.
     if has_none_match && case.if_none_match.weak {
         return if is_read { 304 } else { 412 };
+    }
+    // What cannot be read may have been meant to protect what is there.
+    if !is_read && matches!(case.if_none_match.fields, ["nonsense" | ""]) {
+        return 412;
     }
     // What another precondition refuses is no unconditional write; what it lets pass is held to
     // what is required.
