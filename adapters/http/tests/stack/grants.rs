@@ -330,6 +330,7 @@ async fn who_may_write_a_guarded_attribute_and_not_see_it_learns_nothing() {
             operations(&json!([{"op": "add", "path": "/tier", "value": "gold"}])),
             Ask::put(ALICE, r#"{"tier":"gold"}"#),
             Ask::put(ALICE, r#"{"name":"Bob"}"#),
+            operations(&json!([{"op": "add", "path": "", "value": {"tier": "gold"}}])),
         ] {
             let world = world();
             alice_is(&world, &profile).await;
