@@ -388,3 +388,21 @@ async fn a_test_that_fails_comes_before_what_may_not_be_written() {
         }
     }
 }
+
+/// Others may have written what the schema does not allow.
+#[tokio::test]
+async fn a_broken_rule_is_told_only_where_it_may_be_seen() {
+    let world = world();
+    world.alice_was_given(r#"{"name":"Alice","email":"none","age":"old"}"#);
+    let patched = merge(&json!({"name": "Bob"})).token(SUPPORT);
+    let answer = world.ask(patched).await;
+    assert_eq!(answer.code(), "schema_violation");
+    assert_eq!(answer.pointers(), ["/email"]);
+    assert!(!answer.text().contains("/age"), "{answer:?}");
+
+    world.alice_was_given(r#"{"name":"Alice","age":"old"}"#);
+    let patched = merge(&json!({"name": "Bob"})).token(SUPPORT);
+    let answer = world.ask(patched).await;
+    assert_eq!(answer.code(), "schema_violation");
+    assert_eq!(answer.json().get("errors"), None, "{answer:?}");
+}
