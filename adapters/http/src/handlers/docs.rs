@@ -9,9 +9,9 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     response::Response,
 };
-use usher_domain::entity_tag::{EntityTag, Preconditions, ReadVerdict, TagList};
+use usher_domain::entity_tag::{EntityTag, Preconditions, ReadVerdict};
 
-use super::read_only;
+use super::{read_only, tags};
 use crate::{report::Report, request_id::RequestId, router, state::App};
 
 pub(crate) const DOCUMENT: &str = "/openapi.json";
@@ -136,7 +136,7 @@ impl File {
         };
         let preconditions = Preconditions {
             if_match: None,
-            if_none_match: if_none_match(headers),
+            if_none_match: tags(headers, &header::IF_NONE_MATCH),
         };
         let is_known = preconditions.judge_read(&tag) == ReadVerdict::NotModified;
         let mut response = Response::new(if is_known {
@@ -219,15 +219,6 @@ pub(crate) async fn file(
         let caching = if is_versioned { FOR_EVER } else { NO_CACHE };
         Report::of(FILES).attach(file.answer(&headers, caching))
     })
-}
-
-fn if_none_match(headers: &HeaderMap) -> Option<TagList> {
-    let fields: Vec<_> = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .map(|field| String::from_utf8_lossy(field.as_bytes()))
-        .collect();
-    (!fields.is_empty()).then(|| TagList::parse(&fields.join(",")))
 }
 
 /// Whether the client names gzip among the codings that it takes (RFC 9110, 12.5.3). One that takes

@@ -6,9 +6,11 @@ pub(crate) mod profile;
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
+
+use usher_domain::entity_tag::TagList;
 
 use crate::{report::Report, request_id::RequestId};
 
@@ -37,4 +39,14 @@ fn options(allowed: HeaderValue) -> Response {
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().insert(header::ALLOW, allowed);
     response
+}
+
+/// Several fields of one name are one list (RFC 9110, 5.3).
+fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<TagList> {
+    let mut fields = headers.get_all(name).iter();
+    let first = String::from_utf8_lossy(fields.next()?.as_bytes()).into_owned();
+    let joined = fields.fold(first, |joined, field| {
+        format!("{joined},{}", String::from_utf8_lossy(field.as_bytes()))
+    });
+    Some(TagList::parse(&joined))
 }

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use usher_domain::{
     access::{Action, Attributes, Basis, Permit},
-    entity_tag::{EntityTag, Preconditions, TagList},
+    entity_tag::{EntityTag, Preconditions},
     patch::Patch,
     principal::Principal,
     profile::Profile,
@@ -19,7 +19,7 @@ use usher_domain::{
     user_id::{UserId, UserIdError},
 };
 
-use super::{failure, options};
+use super::{failure, options, tags};
 use crate::{
     credentials,
     problem::{ErrorCode, Problem},
@@ -152,7 +152,8 @@ fn audit(id: RequestId, principal: &Principal, action: Action, target: &UserId, 
         requestId = %id,
         principal = %principal.id,
         issuer = %principal.issuer,
-        target = %target,
+        // "target" is taken: where a line comes from.
+        targetUserId = %target,
         grants = grants.join(" "),
         action = action.as_str(),
         %attributes,
@@ -384,16 +385,6 @@ fn preconditions(headers: &HeaderMap) -> Preconditions {
         if_match: tags(headers, &header::IF_MATCH),
         if_none_match: tags(headers, &header::IF_NONE_MATCH),
     }
-}
-
-/// Several fields of one name are one list (RFC 9110, 5.3).
-fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<TagList> {
-    let mut fields = headers.get_all(name).iter();
-    let first = String::from_utf8_lossy(fields.next()?.as_bytes()).into_owned();
-    let joined = fields.fold(first, |joined, field| {
-        format!("{joined},{}", String::from_utf8_lossy(field.as_bytes()))
-    });
-    Some(TagList::parse(&joined))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,17 +1,12 @@
 //! Marked secrets are sent through every path, and everything that came out is searched.
 
-use std::{
-    collections::BTreeSet,
-    io,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::collections::BTreeSet;
 
 use axum::http::Method;
-use tracing_subscriber::fmt::MakeWriter;
 use usher_domain::ports::StoreErrorKind;
 use usher_testkit::fakes::{Behaviour, FAULT_SAYS, PANIC_SAYS};
 
-use crate::support::{ALICE, Ask, KEY, Setup, VIOLATIONS, World, plan_limits};
+use crate::support::{ALICE, Ask, Events, KEY, Setup, VIOLATIONS, World, plan_limits};
 
 const IN_QUERY: &str = "marked-query";
 const IN_TOKEN: &str = "marked-token";
@@ -45,37 +40,6 @@ const REACHED: &[&str] = &[
     "unavailable",
     "unsupported_media_type",
 ];
-
-/// What the process logs beside the access log.
-#[derive(Clone, Default)]
-struct Events(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Events {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        text.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Events {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl Events {
-    fn text(&self) -> String {
-        let text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&text).into_owned()
-    }
-}
 
 /// Requests that get as far as each stage, each with all the secrets that it can carry.
 fn requests() -> Vec<Ask> {
@@ -222,7 +186,7 @@ async fn no_secret_comes_out_in_a_line_an_event_or_an_error() {
         }
     }
     assert_eq!(lines.len(), answers, "a line a request");
-    let (lines, events) = (lines.join("\n"), events.text());
+    let (lines, events) = (lines.join("\n"), events.take());
     assert!(
         events.contains(FAULT_SAYS[1]),
         "the log of events has the cause: {events}"

@@ -38,6 +38,14 @@ pub struct ProfileRules {
     pub require_if_match: bool,
 }
 
+impl ProfileRules {
+    /// Whether the schema marks attributes `readOnly`.
+    fn guards_attributes(&self) -> bool {
+        let schema = self.schema.as_ref();
+        schema.is_some_and(|schema| !schema.read_only().is_empty())
+    }
+}
+
 impl Default for ProfileRules {
     fn default() -> Self {
         Self {
@@ -206,10 +214,7 @@ impl Authorized<'_> {
         preconditions: &Preconditions,
     ) -> Result<Written, ProfileFailure> {
         let rules = self.rules();
-        let keeps = rules
-            .schema
-            .as_ref()
-            .is_some_and(|schema| !schema.read_only().is_empty());
+        let keeps = rules.guards_attributes();
         let only_create = preconditions.only_create();
         // One round trip is enough where nothing depends on what is stored.
         let blind = !keeps && (only_create || preconditions.is_empty() && !rules.require_if_match);
@@ -286,13 +291,15 @@ impl Authorized<'_> {
                 Ok(after) => after,
                 Err(unapplied) => {
                     // What somebody may not do comes before what would come of it.
-                    if !test_failed(&unapplied) {
+                    if self.rules().guards_attributes() && !test_failed(&unapplied) {
                         self.leaves_read_only(&before.attributes(), &unapplied.attributes)?;
                     }
                     return Err(ProfileFailure::Patch(unapplied.why));
                 }
             };
-            self.leaves_read_only(&before.attributes(), &after.attributes())?;
+            if self.rules().guards_attributes() {
+                self.leaves_read_only(&before.attributes(), &after.attributes())?;
+            }
             self.conforms(&after)?;
             if after == *before {
                 return Ok(self.view(&after));

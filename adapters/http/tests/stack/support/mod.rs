@@ -2,11 +2,13 @@
 
 mod answer;
 mod ask;
+mod events;
 mod schema;
 mod world;
 
 pub(crate) use answer::Answer;
 pub(crate) use ask::Ask;
+pub(crate) use events::Events;
 pub(crate) use schema::{FakeSchema, VIOLATIONS};
 pub(crate) use world::{Setup, World, plan_limits, profile};
 

@@ -1,0 +1,38 @@
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// What the process logs beside the access log.
+#[derive(Clone, Default)]
+pub(crate) struct Events(Arc<Mutex<Vec<u8>>>);
+
+impl Events {
+    /// What was written since the last time.
+    pub(crate) fn take(&self) -> String {
+        let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&std::mem::take(&mut *text)).into_owned()
+    }
+}
+
+impl io::Write for Events {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Events {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
