@@ -93,14 +93,16 @@ fn unplaced(path: &str, value: &Value) -> Vec<Refusal> {
 /// What is left of a document when it becomes the profile of `user`.
 pub(crate) fn kept(document: &Value, user: &str, max_bytes: usize) -> Result<Value, Refusal> {
     let mut attributes = document.clone();
-    let members = attributes.as_object_mut().ok_or(Refusal::NotPortable)?;
-    let id = members.remove("userId");
+    let members = attributes.as_object_mut();
+    let id = members.and_then(|members| members.remove("userId"));
+    // The contract's order: 413, then 422.
+    if attributes.to_string().len() > max_bytes {
+        return Err(Refusal::TooLarge);
+    }
+    let members = attributes.as_object().ok_or(Refusal::NotPortable)?;
     let reserved = members.keys().any(|name| name.starts_with('_'));
     if reserved || has_empty_name(document) || id.is_some_and(|id| id != user) {
         return Err(Refusal::NotPortable);
-    }
-    if attributes.to_string().len() > max_bytes {
-        return Err(Refusal::TooLarge);
     }
     Ok(attributes)
 }
