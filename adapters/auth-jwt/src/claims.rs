@@ -1,56 +1,28 @@
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, MapAccess, Visitor},
-};
-use serde_json::{Map, Number, Value};
+use std::{borrow::Cow, collections::BTreeSet};
+
+use serde_json::Number;
 use usher_domain::{principal::Principal, time::Timestamp};
 
-use crate::issuer::IssuerSettings;
+use crate::{
+    issuer::{Audience, IssuerSettings, TokenUse},
+    members::{Members, list, text},
+};
 
-/// The claims that are judged; a claim that appears twice is an error of serde's derive.
-#[derive(Deserialize)]
-pub(crate) struct Claims {
-    pub(crate) iss: String,
-    sub: String,
-    aud: Option<Value>,
-    exp: Number,
-    nbf: Option<Number>,
-    iat: Option<Number>,
-    #[serde(flatten)]
-    others: Others,
-}
-
-/// All other claims. One that appears twice is an error: two readers of one token must not see two
-/// different groups.
-struct Others(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Others {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Unique;
-        impl<'de> Visitor<'de> for Unique {
-            type Value = Others;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("claims")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Others, A::Error> {
-                let mut claims = Map::new();
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if claims.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a claim is there twice"));
-                    }
-                }
-                Ok(Others(claims))
-            }
-        }
-        deserializer.deserialize_map(Unique)
-    }
+/// A token's claims, and the issuer that they name. Nothing of it is believed yet.
+pub(crate) struct Claims<'a> {
+    pub(crate) iss: Cow<'a, str>,
+    members: Members<'a>,
 }
 
 /// Why claims were not accepted.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClaimsError {
+    /// They never will be.
     Invalid(&'static str),
-    Expired,
+    /// They may be later.
+    Early(&'static str),
+    /// They were, up to this instant.
+    Expired(Timestamp),
 }
 
 /// A principal, and when its token runs out, leeway included.
@@ -60,13 +32,16 @@ pub(crate) struct Judged {
     pub(crate) expires: Timestamp,
 }
 
-impl Claims {
+impl<'a> Claims<'a> {
     /// Reads a payload.
     ///
     /// # Errors
     /// What is wrong, fit for the client.
-    pub(crate) fn parse(payload: &[u8]) -> Result<Self, &'static str> {
-        serde_json::from_slice(payload).map_err(|_| "the token's claims cannot be read")
+    pub(crate) fn parse(payload: &'a str) -> Result<Self, &'static str> {
+        let members = Members::parse(payload).ok_or("the token's claims cannot be read")?;
+        let iss = members.get("iss").and_then(text);
+        let iss = iss.ok_or("the token names no issuer")?;
+        Ok(Self { iss, members })
     }
 
     /// Judges the claims of a token whose signature holds, for the issuer that it names.
@@ -75,87 +50,141 @@ impl Claims {
         issuer: &IssuerSettings,
         now: Timestamp,
     ) -> Result<Judged, ClaimsError> {
-        use ClaimsError::Invalid;
+        use ClaimsError::{Early, Expired, Invalid};
         if self.iss != issuer.issuer {
             return Err(Invalid("the token's issuer is not accepted"));
         }
-        if self.sub.is_empty() {
-            return Err(Invalid("the token has no subject"));
-        }
-        if !self.is_for(&issuer.audiences) {
-            return Err(Invalid("the token's audience is not accepted"));
-        }
-        let expires = instant(&self.exp)?.plus(issuer.leeway);
+        let subject = self.text("sub").filter(|subject| !subject.is_empty());
+        let subject = subject.ok_or(Invalid("the token has no subject"))?;
+        self.check_audience(&issuer.audience).map_err(Invalid)?;
+        let ends = self.instant("exp")?;
+        let ends = ends.ok_or(Invalid("the token has no expiry"))?;
+        let starts = [
+            (self.instant("nbf")?, "the token is not valid yet"),
+            (self.instant("iat")?, "the token was issued in the future"),
+        ];
+        let expires = ends.plus(issuer.leeway);
         if now >= expires {
-            return Err(ClaimsError::Expired);
+            return Err(Expired(expires));
         }
         let latest_start = now.plus(issuer.leeway);
-        for (claim, early) in [
-            (&self.nbf, "the token is not valid yet"),
-            (&self.iat, "the token was issued in the future"),
-        ] {
-            if let Some(claim) = claim
-                && instant(claim)? > latest_start
-            {
-                return Err(Invalid(early));
+        for (start, early) in starts {
+            if start.is_some_and(|start| start > latest_start) {
+                return Err(Early(early));
             }
         }
         let principal = Principal {
-            id: format!("{}{}", issuer.subject_prefix, self.sub).into(),
-            issuer: self.iss.as_str().into(),
+            id: format!("{}{subject}", issuer.subject_prefix).into(),
+            issuer: issuer.issuer.as_str().into(),
             scopes: self.names(&issuer.scopes_claim),
             groups: self.names(&issuer.groups_claim),
         };
         Ok(Judged { principal, expires })
     }
 
-    /// `aud` is one text or a list of them (RFC 7519, 4.1.3).
-    fn is_for(&self, audiences: &[String]) -> bool {
-        let accepted = |value: &Value| {
-            value
-                .as_str()
-                .is_some_and(|aud| audiences.iter().any(|audience| audience == aud))
-        };
-        match &self.aud {
-            Some(Value::Array(several)) => {
-                several.iter().all(Value::is_string) && several.iter().any(accepted)
+    fn check_audience(&self, wanted: &Audience) -> Result<(), &'static str> {
+        const AUDIENCE: &str = "the token's audience is not accepted";
+        match wanted {
+            Audience::Aud(audiences) => self.is_for(audiences).then_some(()).ok_or(AUDIENCE),
+            Audience::Cognito {
+                client_ids,
+                token_use,
+            } => {
+                let said = self.text("token_use");
+                let mut accepted = token_use.iter();
+                let found = accepted.find(|one| said.as_deref() == Some(one.as_str()));
+                match found.ok_or("the token's use is not accepted")? {
+                    // It has no aud (or, with resource binding, a resource's).
+                    TokenUse::Access => self
+                        .text("client_id")
+                        .filter(|client| client_ids.iter().any(|known| *known == **client))
+                        .map(drop)
+                        .ok_or("the token's client is not accepted"),
+                    TokenUse::Id => self.is_for(client_ids).then_some(()).ok_or(AUDIENCE),
+                }
             }
-            Some(one) => accepted(one),
-            None => false,
         }
     }
 
+    /// `aud` is one text or a list of them (RFC 7519, 4.1.3).
+    fn is_for(&self, audiences: &[String]) -> bool {
+        let ours = |one: &Cow<'_, str>| audiences.iter().any(|audience| *audience == **one);
+        let Some(written) = self.members.get("aud") else {
+            return false;
+        };
+        if let Some(one) = text(written) {
+            return ours(&one);
+        }
+        let several: Option<Vec<_>> = list(written)
+            .unwrap_or_default()
+            .into_iter()
+            .map(text)
+            .collect();
+        several.is_some_and(|several| several.iter().any(ours))
+    }
+
+    fn text(&self, claim: &str) -> Option<Cow<'a, str>> {
+        self.members.get(claim).and_then(text)
+    }
+
+    fn instant(&self, claim: &str) -> Result<Option<Timestamp>, ClaimsError> {
+        const UNREADABLE: ClaimsError = ClaimsError::Invalid("the token's times cannot be read");
+        let Some(written) = self.members.get(claim) else {
+            return Ok(None);
+        };
+        let seconds: Number = serde_json::from_str(written).map_err(|_| UNREADABLE)?;
+        instant(&seconds).map(Some).ok_or(UNREADABLE)
+    }
+
     /// A claim that is a list of texts, or one text with spaces between (RFC 6749, 3.3).
-    fn names(&self, claim: &str) -> std::collections::BTreeSet<Box<str>> {
-        match self.others.0.get(claim) {
-            Some(Value::String(text)) => text
+    fn names(&self, claim: &str) -> BTreeSet<Box<str>> {
+        let Some(written) = self.find(claim) else {
+            return BTreeSet::new();
+        };
+        match text(written) {
+            Some(one) => one
                 .split(' ')
                 .filter(|name| !name.is_empty())
                 .map(Into::into)
                 .collect(),
-            Some(Value::Array(names)) => names
-                .iter()
-                .filter_map(Value::as_str)
-                .map(Into::into)
+            None => list(written)
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|element| text(element).map(Into::into))
                 .collect(),
-            _ => std::collections::BTreeSet::new(),
         }
+    }
+
+    /// A claim by its name, or by a JSON Pointer (RFC 6901) into objects.
+    fn find(&self, claim: &str) -> Option<&'a str> {
+        let Some(path) = claim.strip_prefix('/') else {
+            return self.members.get(claim);
+        };
+        let (first, deeper) = path
+            .split_once('/')
+            .map_or((path, None), |(first, rest)| (first, Some(rest)));
+        let unescaped = |name: &str| name.replace("~1", "/").replace("~0", "~");
+        let mut found = self.members.get(&unescaped(first))?;
+        for name in deeper.into_iter().flat_map(|rest| rest.split('/')) {
+            found = Members::parse(found)?.get(&unescaped(name))?;
+        }
+        Some(found)
     }
 }
 
 /// A `NumericDate`: seconds since the epoch, with a fraction or without.
-fn instant(seconds: &Number) -> Result<Timestamp, ClaimsError> {
+fn instant(seconds: &Number) -> Option<Timestamp> {
     const RANGE: f64 = 9e9;
     match (seconds.as_i64(), seconds.as_f64()) {
-        (Some(whole), _) => Ok(Timestamp::from_seconds(whole)),
+        (Some(whole), _) => Some(Timestamp::from_seconds(whole)),
         (None, Some(fraction)) if fraction.abs() < RANGE =>
         {
             #[allow(
                 clippy::cast_possible_truncation,
                 reason = "9e18 nanoseconds are an i64"
             )]
-            Ok(Timestamp::from_nanos((fraction * 1e9) as i64))
+            Some(Timestamp::from_nanos((fraction * 1e9) as i64))
         }
-        _ => Err(ClaimsError::Invalid("the token's times cannot be read")),
+        _ => None,
     }
 }

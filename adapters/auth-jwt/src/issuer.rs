@@ -1,35 +1,89 @@
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use crate::{
     Algorithm,
+    fetch::Fetch,
     key_set::{KeySet, KeySetError},
     key_source::KeySource,
 };
 
-/// An OIDC issuer and what its tokens must say.
+/// How far clocks may differ when nothing else is said.
+const LEEWAY: Duration = Duration::from_secs(30);
+
+/// An issuer and what its tokens must say.
 #[derive(Debug, Clone)]
 pub struct IssuerSettings {
     /// Compared with `iss` exactly.
     pub issuer: String,
-    /// A token must be for one of these; never empty.
-    pub audiences: Vec<String>,
+    /// Whom a token must be for.
+    pub audience: Audience,
     /// The algorithms that its keys sign with; never empty.
     pub algorithms: Vec<Algorithm>,
     /// Where its keys are.
     pub keys: KeysFrom,
     /// Put before `sub` to make the principal's id.
     pub subject_prefix: String,
-    /// The claim that lists groups.
+    /// The claim that lists groups: its name, or a JSON Pointer that begins with `/` (RFC 6901).
     pub groups_claim: String,
-    /// The claim that lists scopes.
+    /// The claim that lists scopes, named as groups are.
     pub scopes_claim: String,
+    /// Whether a token's header must say `at+jwt` (RFC 9068).
+    pub require_typ: bool,
     /// How far clocks may differ.
     pub leeway: Duration,
+}
+
+/// Whom a token must be for. No list is ever empty.
+#[derive(Debug, Clone)]
+pub enum Audience {
+    /// `aud` must name one of these.
+    Aud(Vec<String>),
+    /// An Amazon Cognito user pool's app clients: `client_id` of access tokens, `aud` of ID tokens.
+    Cognito {
+        /// The app clients whose tokens are accepted.
+        client_ids: Vec<String>,
+        /// The kinds of token that are accepted.
+        token_use: Vec<TokenUse>,
+    },
+}
+
+/// Cognito's kinds of token, by their claim `token_use`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenUse {
+    /// What an app sends to an API.
+    Access,
+    /// What tells an app who signed in.
+    Id,
+}
+
+impl TokenUse {
+    /// As the claim has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Id => "id",
+        }
+    }
+}
+
+impl FromStr for TokenUse {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Access, Self::Id]
+            .into_iter()
+            .find(|one| one.as_str() == text)
+            .ok_or(())
+    }
 }
 
 /// Where an issuer's key set is.
 #[derive(Debug, Clone)]
 pub enum KeysFrom {
+    /// Where the issuer's own metadata say (OpenID Connect Discovery 1.0, section 4). The issuer is
+    /// an https address, or an http one on loopback.
+    Discovery,
     /// Fetched from here when it is needed: https, or http on a loopback address.
     Uri(String),
     /// This JSON.
@@ -42,12 +96,21 @@ pub enum IssuerError {
     /// Without audiences every token of the issuer would be accepted, whomever it is for.
     #[error("audiences must not be empty")]
     NoAudiences,
+    /// No kind of token would be accepted.
+    #[error("token_use must not be empty")]
+    NoTokenUse,
     /// Nothing could be verified.
     #[error("algorithms must not be empty")]
     NoAlgorithms,
     /// The key set's address is not one that keys may come from.
     #[error("jwks_uri must be an https address (http only for a loopback address)")]
     InsecureUri,
+    /// Discovery begins at the issuer, and this one is no address that it may begin at.
+    #[error(
+        "without jwks_uri, jwks_file or jwks the issuer must be an https address without a query \
+         (http only for a loopback address)"
+    )]
+    NotDiscoverable,
     /// The HTTP client could not be set up.
     #[error("the HTTP client cannot be set up")]
     Client(#[source] reqwest::Error),
@@ -63,21 +126,95 @@ pub struct Issuer {
     pub(crate) keys: KeySource,
 }
 
+impl IssuerSettings {
+    /// An `OpenID` Connect issuer that signs with RS256, groups in `groups` and scopes in `scope`,
+    /// 30 s of leeway.
+    #[must_use]
+    pub fn oidc(issuer: &str, audiences: &[&str], keys: KeysFrom) -> Self {
+        let audiences = audiences.iter().map(|&one| one.to_owned()).collect();
+        Self {
+            issuer: issuer.to_owned(),
+            audience: Audience::Aud(audiences),
+            algorithms: vec![Algorithm::Rs256],
+            keys,
+            subject_prefix: String::new(),
+            groups_claim: "groups".to_owned(),
+            scopes_claim: "scope".to_owned(),
+            require_typ: false,
+            leeway: LEEWAY,
+        }
+    }
+
+    /// An Amazon Cognito user pool; its issuer and its key set follow from region and pool.
+    #[must_use]
+    pub fn cognito(
+        region: &str,
+        user_pool_id: &str,
+        client_ids: Vec<String>,
+        token_use: Vec<TokenUse>,
+    ) -> Self {
+        // The partition of the regions in China has a domain of its own.
+        let domain = if region.starts_with("cn-") {
+            "amazonaws.com.cn"
+        } else {
+            "amazonaws.com"
+        };
+        let issuer = format!("https://cognito-idp.{region}.{domain}/{user_pool_id}");
+        Self {
+            audience: Audience::Cognito {
+                client_ids,
+                token_use,
+            },
+            keys: KeysFrom::Uri(cognito_keys(&issuer)),
+            groups_claim: "cognito:groups".to_owned(),
+            ..Self::oidc(&issuer, &[], KeysFrom::Discovery)
+        }
+    }
+
+    /// The same under another address, keys and all: an emulator's.
+    #[must_use]
+    pub fn at(self, issuer: &str) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            keys: KeysFrom::Uri(cognito_keys(issuer)),
+            ..self
+        }
+    }
+}
+
+fn cognito_keys(issuer: &str) -> String {
+    format!("{issuer}/.well-known/jwks.json")
+}
+
 impl Issuer {
     /// Checks the settings. Nothing is fetched.
     ///
     /// # Errors
     /// See [`IssuerError`].
     pub fn new(settings: IssuerSettings) -> Result<Self, IssuerError> {
-        if settings.audiences.is_empty() {
+        let (audiences, token_use_is_empty) = match &settings.audience {
+            Audience::Aud(audiences) => (audiences, false),
+            Audience::Cognito {
+                client_ids,
+                token_use,
+            } => (client_ids, token_use.is_empty()),
+        };
+        if audiences.is_empty() {
             return Err(IssuerError::NoAudiences);
+        }
+        if token_use_is_empty {
+            return Err(IssuerError::NoTokenUse);
         }
         if settings.algorithms.is_empty() {
             return Err(IssuerError::NoAlgorithms);
         }
+        let algorithms = settings.algorithms.clone();
         let keys = match &settings.keys {
-            KeysFrom::Json(json) => KeySource::fixed(KeySet::parse(json.as_bytes())?),
-            KeysFrom::Uri(uri) => KeySource::remote(uri)?,
+            KeysFrom::Json(json) => KeySource::fixed(KeySet::parse(json.as_bytes(), &algorithms)?),
+            KeysFrom::Uri(uri) => KeySource::remote(Fetch::from(uri, algorithms)?),
+            KeysFrom::Discovery => {
+                KeySource::remote(Fetch::discovering(&settings.issuer, algorithms)?)
+            }
         };
         Ok(Self { settings, keys })
     }

@@ -1,9 +1,8 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
-use reqwest::{Client, Url, redirect::Policy};
 use tokio::{
-    sync::{Mutex, OwnedMutexGuard},
+    sync::{Mutex, OwnedMutexGuard, Semaphore},
     task::JoinHandle,
 };
 use usher_domain::{
@@ -12,45 +11,61 @@ use usher_domain::{
 };
 
 use crate::{
-    issuer::IssuerError,
-    key_set::{Key, KeySet, MAX_BYTES},
+    fetch::{Discovered, Fetch},
+    key::Key,
+    key_set::KeySet,
 };
 
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
-const TIMEOUT: Duration = Duration::from_secs(3);
 /// A set that is older is fetched again by the next request that needs a key of it.
 const FRESH: Duration = Duration::from_hours(1);
-/// A set that is older is not used any more.
-const USABLE: Duration = Duration::from_hours(24);
-/// The address is asked at most this often, whatever came of it.
+/// A set that is older is not used any more. It is 24 hours more than the first bound: an issuer that
+/// is asked every hour and goes away for a day must not be noticed.
+const USABLE: Duration = Duration::from_hours(25);
+/// The issuer is asked at most this often, whatever came of it.
 const COOL_DOWN: Duration = Duration::from_secs(10);
+/// So many requests may wait for a fetch while others are served with the keys that are known. A
+/// flood of made-up `kid`s and an issuer that does not answer must not fill the whole server.
+const WAITING: usize = 256;
 
 /// Where an issuer's keys come from, and the ones that are known.
 #[derive(Debug)]
 pub(crate) struct KeySource {
-    current: Arc<ArcSwapOption<Known>>,
+    current: Arc<Current>,
     remote: Option<Remote>,
 }
 
 #[derive(Debug)]
+struct Current(ArcSwapOption<Known>);
+
+#[derive(Debug)]
 struct Known {
     set: KeySet,
+    generation: u64,
     /// `None`: for ever.
     fetched: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone)]
 struct Remote {
-    uri: Url,
-    client: Client,
+    fetch: Arc<Fetch>,
     /// One fetch at a time. Requests whose key is known never wait for it.
     flight: Arc<Mutex<Flight>>,
+    waiting: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
 struct Flight {
     last: Option<Timestamp>,
     failure: Option<String>,
+    discovered: Option<Discovered>,
+}
+
+/// A key, and which of the issuer's sets it is from.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) key: Arc<Key>,
+    /// Counts the changes of the set.
+    pub(crate) generation: u64,
 }
 
 /// Why there is no key.
@@ -64,60 +79,60 @@ pub(crate) enum NoKey {
 
 impl KeySource {
     pub(crate) fn fixed(set: KeySet) -> Self {
-        let known = Known { set, fetched: None };
-        Self {
-            current: Arc::new(ArcSwapOption::from_pointee(known)),
-            remote: None,
-        }
-    }
-
-    pub(crate) fn remote(uri: &str) -> Result<Self, IssuerError> {
-        let uri: Url = uri.parse().map_err(|_| IssuerError::InsecureUri)?;
-        let secure = uri.scheme() == "https" || (uri.scheme() == "http" && is_loopback(&uri));
-        if !secure {
-            return Err(IssuerError::InsecureUri);
-        }
-        let mut client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .redirect(Policy::none())
-            .user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")));
-        if uri.scheme() == "http" {
-            // What is allowed in clear because it does not leave the machine must not be sent to a
-            // proxy that the environment names.
-            client = client.no_proxy();
-        }
-        let client = client.build().map_err(IssuerError::Client)?;
-        let remote = Remote {
-            uri,
-            client,
-            flight: Arc::default(),
+        let known = Known {
+            set,
+            generation: 0,
+            fetched: None,
         };
-        Ok(Self {
-            current: Arc::new(ArcSwapOption::empty()),
-            remote: Some(remote),
-        })
+        Self::of(Some(known), None)
     }
 
-    /// Whether `key` is still what the issuer signs with under `kid`.
-    pub(crate) fn still_has(&self, kid: &str, key: &Arc<Key>) -> bool {
-        let current = self.current.load();
-        let found = current.as_ref().and_then(|known| known.set.get(kid));
-        found.is_some_and(|found| Arc::ptr_eq(found, key))
+    pub(crate) fn remote(fetch: Fetch) -> Self {
+        let remote = Remote {
+            fetch: Arc::new(fetch),
+            flight: Arc::default(),
+            waiting: Arc::new(Semaphore::new(WAITING)),
+        };
+        Self::of(None, Some(remote))
+    }
+
+    fn of(known: Option<Known>, remote: Option<Remote>) -> Self {
+        let current = Current(ArcSwapOption::from(known.map(Arc::new)));
+        Self {
+            current: Arc::new(current),
+            remote,
+        }
+    }
+
+    /// Whether the keys are still those of `generation`.
+    pub(crate) fn is_at(&self, generation: u64) -> bool {
+        let known = self.current.0.load();
+        known
+            .as_ref()
+            .is_some_and(|known| known.generation == generation)
+    }
+
+    /// Whether the key that was found is still what the issuer signs with under `kid`.
+    pub(crate) fn still_has(&self, kid: &str, found: &Found) -> bool {
+        let known = self.current.0.load();
+        known.as_ref().is_some_and(|known| {
+            let same = |key| Arc::ptr_eq(key, &found.key);
+            known.generation == found.generation || known.set.get(kid).is_some_and(same)
+        })
     }
 
     /// The key `kid`, fetched if it has to be.
     ///
     /// A set past its hour is fetched again beside the request that finds it so, which goes on with
     /// the key it has.
-    pub(crate) async fn key(&self, kid: &str, now: Timestamp) -> Result<Arc<Key>, NoKey> {
-        if let Some(key) = self.known(kid, now, FRESH) {
+    pub(crate) async fn key(&self, kid: &str, now: Timestamp) -> Result<Found, NoKey> {
+        if let Some(key) = self.current.key(kid, now, Known::is_fresh) {
             return Ok(key);
         }
         let Some(remote) = &self.remote else {
             return Err(NoKey::Unknown);
         };
-        if let Some(old) = self.known(kid, now, USABLE) {
+        if let Some(old) = self.current.key(kid, now, Known::is_usable) {
             if let Ok(flight) = Arc::clone(&remote.flight).try_lock_owned()
                 && flight.is_due(now)
             {
@@ -125,9 +140,13 @@ impl KeySource {
             }
             return Ok(old);
         }
+        let permit = remote.waiting.try_acquire();
+        if permit.is_err() && self.current.is_usable(now) {
+            return Err(remote.silent("too many requests wait for it"));
+        }
         let mut flight = Arc::clone(&remote.flight).lock_owned().await;
         // Whoever waited may find that the fetch it waited for was the one it needed.
-        if let Some(key) = self.known(kid, now, USABLE) {
+        if let Some(key) = self.current.key(kid, now, Known::is_usable) {
             return Ok(key);
         }
         if flight.is_due(now) {
@@ -136,7 +155,10 @@ impl KeySource {
                 .await
                 .map_err(|_| remote.silent("it ended"))?;
         }
-        match (self.known(kid, now, USABLE), &flight.failure) {
+        match (
+            self.current.key(kid, now, Known::is_usable),
+            &flight.failure,
+        ) {
             (Some(key), _) => Ok(key),
             (None, None) => Err(NoKey::Unknown),
             (None, Some(failure)) => Err(remote.silent(failure)),
@@ -151,37 +173,64 @@ impl KeySource {
         mut flight: OwnedMutexGuard<Flight>,
         now: Timestamp,
     ) -> JoinHandle<OwnedMutexGuard<Flight>> {
-        let (remote, current) = (remote.clone(), Arc::clone(&self.current));
+        let (fetch, current) = (Arc::clone(&remote.fetch), Arc::clone(&self.current));
         tokio::spawn(async move {
             flight.last = Some(now);
-            match remote.fetch().await {
+            match fetch.run(&mut flight.discovered, now).await {
                 Ok(set) => {
                     flight.failure = None;
-                    current.store(Some(Arc::new(Known {
-                        set,
-                        fetched: Some(now),
-                    })));
+                    current.replace(set, now);
                 }
                 Err(failure) => {
-                    tracing::warn!(uri = %remote.uri, failure, "the key set could not be fetched");
+                    let uri = fetch.address();
+                    tracing::warn!(%uri, failure, "the key set could not be fetched");
                     flight.failure = Some(failure);
                 }
             }
             flight
         })
     }
+}
 
-    fn known(&self, kid: &str, now: Timestamp, at_most: Duration) -> Option<Arc<Key>> {
-        let current = self.current.load();
-        let known = current.as_ref()?;
-        let young = known
-            .fetched
-            .is_none_or(|fetched| now.since(fetched) < at_most);
-        if young {
-            known.set.get(kid).cloned()
-        } else {
-            None
-        }
+impl Current {
+    fn key(&self, kid: &str, now: Timestamp, good: fn(&Known, Timestamp) -> bool) -> Option<Found> {
+        let known = self.0.load();
+        let known = known.as_ref().filter(|known| good(known, now))?;
+        let key = Arc::clone(known.set.get(kid)?);
+        let generation = known.generation;
+        Some(Found { key, generation })
+    }
+
+    fn is_usable(&self, now: Timestamp) -> bool {
+        let known = self.0.load();
+        known.as_ref().is_some_and(|known| known.is_usable(now))
+    }
+
+    /// Only whoever holds the flight replaces a set.
+    fn replace(&self, mut set: KeySet, now: Timestamp) {
+        let generation = match &*self.0.load() {
+            Some(known) if set.take_over(&known.set) => known.generation,
+            Some(known) => known.generation.wrapping_add(1),
+            None => 0,
+        };
+        self.0.store(Some(Arc::new(Known {
+            set,
+            generation,
+            fetched: Some(now),
+        })));
+    }
+}
+
+impl Known {
+    /// A clock that was set back far leaves a set from the future, which is as good as an old one.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        self.fetched
+            .is_none_or(|fetched| distance(now, fetched) < FRESH)
+    }
+
+    fn is_usable(&self, now: Timestamp) -> bool {
+        self.fetched
+            .is_none_or(|fetched| now.since(fetched) < USABLE)
     }
 }
 
@@ -189,44 +238,17 @@ impl Flight {
     fn is_due(&self, now: Timestamp) -> bool {
         // A clock that was set back far must not make the wait any longer.
         self.last
-            .is_none_or(|last| now.since(last).max(last.since(now)) >= COOL_DOWN)
+            .is_none_or(|last| distance(now, last) >= COOL_DOWN)
     }
 }
 
 impl Remote {
     fn silent(&self, failure: &str) -> NoKey {
-        let said = format!("key set {}: {failure}", self.uri);
+        let said = format!("key set {}: {failure}", self.fetch.address());
         NoKey::Unavailable(StoreError::new(StoreErrorKind::Unavailable, said))
-    }
-
-    async fn fetch(&self) -> Result<KeySet, String> {
-        // Without the address: it is in the message already.
-        let failed = |error: reqwest::Error| error.without_url().to_string();
-        let mut response = self
-            .client
-            .get(self.uri.clone())
-            .send()
-            .await
-            .map_err(failed)?;
-        if response.status() != reqwest::StatusCode::OK {
-            return Err(format!("it answered {}", response.status()));
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_BYTES {
-                return Err(format!("it is larger than {MAX_BYTES} bytes"));
-            }
-        }
-        KeySet::parse(&body).map_err(|error| error.to_string())
     }
 }
 
-fn is_loopback(uri: &Url) -> bool {
-    let host = uri.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address
-            .parse()
-            .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+fn distance(one: Timestamp, other: Timestamp) -> Duration {
+    one.since(other).max(other.since(one))
 }

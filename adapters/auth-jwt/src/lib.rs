@@ -6,15 +6,21 @@
 
 mod algorithm;
 mod claims;
+mod denied;
 mod development;
-mod header;
+mod fetch;
 mod issuer;
+mod key;
 mod key_set;
 mod key_source;
+mod members;
+mod memory;
+mod token;
 mod verifier;
 
 pub use algorithm::Algorithm;
+pub use denied::{DeniedSubjectsError, DeniedSubjectsFile};
 pub use development::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DevelopmentKey, TokenRequest};
-pub use issuer::{Issuer, IssuerError, IssuerSettings, KeysFrom};
+pub use issuer::{Audience, Issuer, IssuerError, IssuerSettings, KeysFrom, TokenUse};
 pub use key_set::{KeySet, KeySetError};
 pub use verifier::{JwtVerifier, MAX_TOKEN_BYTES};

@@ -1,8 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use quick_cache::sync::Cache;
-use sha2::{Digest as _, Sha256};
 use usher_domain::{
     ports::{TokenError, TokenVerifier},
     principal::Principal,
@@ -10,39 +8,37 @@ use usher_domain::{
 };
 
 use crate::{
-    claims::{Claims, ClaimsError},
-    header,
-    issuer::Issuer,
-    key_set::Key,
+    claims::{Claims, ClaimsError, Judged},
+    issuer::{Issuer, IssuerSettings},
+    key::Key,
     key_source::NoKey,
+    memory::{Digest, Memory, Refusal, Refused, Verified, digest},
+    token::Token,
 };
 
 /// A longer token is refused unread, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// So many verified tokens are remembered; the least used are forgotten first.
-const REMEMBERED: usize = 65_536;
 const REMEMBERED_FOR: Duration = Duration::from_mins(5);
 
 /// Verifies tokens of a list of issuers.
 ///
 /// The unverified `iss` picks one issuer by exact comparison, and only that issuer's keys are then
 /// tried. A verified token is remembered by its digest, so that the next request with it costs one
-/// hash; its expiry and its key are looked at every time.
+/// hash; its expiry and its key are looked at every time. A token that can never become valid is
+/// remembered too, so that a flood of it costs no signature check.
 #[derive(Debug)]
 pub struct JwtVerifier {
     issuers: Vec<Issuer>,
-    verified: Cache<[u8; 32], Arc<Verified>>,
+    memory: Memory,
 }
 
-#[derive(Debug)]
-struct Verified {
-    principal: Arc<Principal>,
-    expires: Timestamp,
-    forget_at: Timestamp,
-    issuer: usize,
-    kid: String,
-    key: Arc<Key>,
+/// Why a token was not accepted, and for how long that holds.
+enum Rejected {
+    /// Until the keys change that it was judged with.
+    ForGood(Refused),
+    /// It may be accepted another time.
+    ForNow(TokenError),
 }
 
 impl JwtVerifier {
@@ -51,86 +47,124 @@ impl JwtVerifier {
     pub fn new(issuers: Vec<Issuer>) -> Self {
         Self {
             issuers,
-            verified: Cache::new(REMEMBERED),
+            memory: Memory::new(),
         }
     }
 
     fn remembered(
         &self,
-        digest: &[u8; 32],
+        token: &Digest,
         now: Timestamp,
     ) -> Option<Result<Arc<Principal>, TokenError>> {
-        let known = self.verified.get(digest)?;
-        if now >= known.expires {
-            return Some(Err(TokenError::Expired));
-        }
-        let issuer = self.issuers.get(known.issuer)?;
-        if now >= known.forget_at || !issuer.keys.still_has(&known.kid, &known.key) {
-            self.verified.remove(digest);
+        if let Some(known) = self.memory.verified(token) {
+            if now >= known.expires {
+                return Some(Err(TokenError::Expired));
+            }
+            let issuer = self.issuers.get(known.issuer)?;
+            if now < known.forget_at && issuer.keys.still_has(&known.kid, &known.key) {
+                return Some(Ok(Arc::clone(&known.principal)));
+            }
+            self.memory.forget(token);
             return None;
         }
-        Some(Ok(Arc::clone(&known.principal)))
+        let known = self.memory.refused(token)?;
+        let current = known.keys.is_none_or(|(issuer, generation)| {
+            let issuer = self.issuers.get(issuer);
+            issuer.is_some_and(|issuer| issuer.keys.is_at(generation))
+        });
+        match known.why.at(now) {
+            Some(error) if current => Some(Err(error)),
+            _ => {
+                self.memory.forget(token);
+                None
+            }
+        }
     }
 
     /// Whether an id made by one issuer begins with another's longer prefix. Without this, the issuer
     /// whose prefix is empty could name a subject `b:alice` and be another issuer's `alice`.
-    fn belongs_to_another(&self, issuer: usize, id: &str) -> bool {
-        let own = self
-            .issuers
-            .get(issuer)
-            .map_or("", |issuer| &issuer.settings.subject_prefix);
+    fn belongs_to_another(&self, own: &IssuerSettings, id: &str) -> bool {
         self.issuers.iter().any(|other| {
             let prefix = &other.settings.subject_prefix;
-            prefix.len() > own.len() && id.starts_with(prefix.as_str())
+            prefix.len() > own.subject_prefix.len() && id.starts_with(prefix.as_str())
         })
     }
 
-    async fn judge(&self, token: &str, now: Timestamp) -> Result<Verified, TokenError> {
-        let parts = header::split(token).map_err(TokenError::Invalid)?;
-        let claims = Claims::parse(&parts.payload).map_err(TokenError::Invalid)?;
-        let (index, issuer) = self
-            .issuers
-            .iter()
-            .enumerate()
+    async fn judge(&self, token: &str, now: Timestamp) -> Result<Verified, Rejected> {
+        let malformed = |why| Rejected::for_good(Refusal::Invalid(why), None);
+        let token = Token::parse(token).map_err(malformed)?;
+        let claims = Claims::parse(&token.payload).map_err(malformed)?;
+        let mut issuers = self.issuers.iter().enumerate();
+        let (index, issuer) = issuers
             .find(|(_, issuer)| issuer.settings.issuer == claims.iss)
-            .ok_or(TokenError::Invalid("the token's issuer is not accepted"))?;
-        if !issuer.settings.algorithms.contains(&parts.algorithm) {
-            return Err(TokenError::Invalid("the token's algorithm is not allowed"));
-        }
-        let key = issuer
-            .keys
-            .key(&parts.kid, now)
-            .await
-            .map_err(|missing| match missing {
-                NoKey::Unknown => TokenError::Invalid("the token's key is not known"),
-                NoKey::Unavailable(error) => TokenError::KeySetUnavailable(error),
-            })?;
-        if key.algorithm != parts.algorithm {
-            return Err(TokenError::Invalid(
-                "the token's algorithm is not its key's",
-            ));
-        }
-        if !key.verifies(parts.message, parts.signature) {
-            return Err(TokenError::Invalid("the token's signature does not hold"));
-        }
-        let judged = claims
-            .judge(&issuer.settings, now)
-            .map_err(|error| match error {
-                ClaimsError::Invalid(why) => TokenError::Invalid(why),
-                ClaimsError::Expired => TokenError::Expired,
-            })?;
-        if self.belongs_to_another(index, &judged.principal.id) {
-            return Err(TokenError::Invalid(
-                "the token's subject belongs to another issuer",
-            ));
+            .ok_or_else(|| malformed("the token's issuer is not accepted"))?;
+        check_header(&token, &issuer.settings).map_err(malformed)?;
+        let found = issuer.keys.key(&token.kid, now).await?;
+        let keys = Some((index, found.generation));
+        let judged = judge(&token, &claims, &issuer.settings, &found.key, now);
+        let Judged { principal, expires } = judged.map_err(|error| match error {
+            ClaimsError::Invalid(why) => Rejected::for_good(Refusal::Invalid(why), keys),
+            ClaimsError::Expired(at) => Rejected::for_good(Refusal::Expired(at), keys),
+            ClaimsError::Early(why) => Rejected::ForNow(TokenError::Invalid(why)),
+        })?;
+        if self.belongs_to_another(&issuer.settings, &principal.id) {
+            let why = "the token's subject belongs to another issuer";
+            return Err(Rejected::for_good(Refusal::Invalid(why), keys));
         }
         Ok(Verified {
-            principal: Arc::new(judged.principal),
-            expires: judged.expires,
+            principal: Arc::new(principal),
+            expires,
             forget_at: now.plus(REMEMBERED_FOR),
             issuer: index,
-            kid: parts.kid,
-            key,
+            kid: token.kid,
+            key: found,
+        })
+    }
+}
+
+/// What can be said before the issuer is asked for its keys.
+fn check_header(token: &Token<'_>, issuer: &IssuerSettings) -> Result<(), &'static str> {
+    if !issuer.algorithms.contains(&token.algorithm) {
+        return Err("the token's algorithm is not allowed");
+    }
+    if issuer.require_typ && !token.says_access {
+        return Err("the token does not say that it is an access token");
+    }
+    Ok(())
+}
+
+/// The whole judgement of a token for the issuer that it names, with the key that it names.
+///
+/// The signature comes before the claims: what a forger wrote is nobody's expired token.
+fn judge(
+    token: &Token<'_>,
+    claims: &Claims<'_>,
+    issuer: &IssuerSettings,
+    key: &Key,
+    now: Timestamp,
+) -> Result<Judged, ClaimsError> {
+    if !key.is_for(token.algorithm) {
+        let why = "the token's algorithm is not its key's";
+        return Err(ClaimsError::Invalid(why));
+    }
+    if !key.verifies(token.algorithm, token.message, token.signature) {
+        let why = "the token's signature does not hold";
+        return Err(ClaimsError::Invalid(why));
+    }
+    claims.judge(issuer, now)
+}
+
+impl Rejected {
+    fn for_good(why: Refusal, keys: Option<(usize, u64)>) -> Self {
+        Self::ForGood(Refused { why, keys })
+    }
+}
+
+impl From<NoKey> for Rejected {
+    fn from(missing: NoKey) -> Self {
+        Self::ForNow(match missing {
+            NoKey::Unknown => TokenError::Invalid("the token's key is not known"),
+            NoKey::Unavailable(error) => TokenError::KeySetUnavailable(error),
         })
     }
 }
@@ -141,13 +175,26 @@ impl TokenVerifier for JwtVerifier {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Invalid("the token is longer than 8 KiB"));
         }
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let digest = digest(token);
         if let Some(answer) = self.remembered(&digest, now) {
             return answer;
         }
-        let verified = Arc::new(self.judge(token, now).await?);
-        let principal = Arc::clone(&verified.principal);
-        self.verified.insert(digest, verified);
-        Ok(principal)
+        match self.judge(token, now).await {
+            Ok(verified) => {
+                let verified = Arc::new(verified);
+                let principal = Arc::clone(&verified.principal);
+                self.memory.verify(digest, verified);
+                Ok(principal)
+            }
+            Err(Rejected::ForNow(error)) => Err(error),
+            Err(Rejected::ForGood(refused)) => {
+                let error = match refused.why {
+                    Refusal::Invalid(why) => TokenError::Invalid(why),
+                    Refusal::Expired(_) => TokenError::Expired,
+                };
+                self.memory.refuse(digest, refused);
+                Err(error)
+            }
+        }
     }
 }

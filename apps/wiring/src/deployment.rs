@@ -72,6 +72,10 @@ impl Deployment {
             Arc::new(MemoryUsageStore::new()),
             policy,
         );
+        let front_door = match config.identity.denied_subjects {
+            Some(denied) => front_door.without(Arc::new(denied)),
+            None => front_door,
+        };
         let limits = match role {
             Role::Lambda => Limits {
                 timeout: None,

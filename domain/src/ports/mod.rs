@@ -6,6 +6,7 @@
 //! `apps/wiring` choose it.
 
 mod clock;
+mod denied_subjects;
 mod error;
 mod key_store;
 mod profile_schema;
@@ -14,6 +15,7 @@ mod token_verifier;
 mod usage_store;
 
 pub use clock::Clock;
+pub use denied_subjects::DeniedSubjects;
 pub use error::{StoreError, StoreErrorKind};
 pub use key_store::KeyStore;
 pub use profile_schema::ProfileSchema;

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use crate::{
-    ports::{KeyStore, StoreError, Taken, TokenError, TokenVerifier, UsageStore},
+    ports::{DeniedSubjects, KeyStore, StoreError, Taken, TokenError, TokenVerifier, UsageStore},
     principal::Principal,
     time::Timestamp,
     usage::{
@@ -21,6 +21,7 @@ use crate::{
 #[derive(Clone)]
 pub struct FrontDoor {
     verifier: Arc<dyn TokenVerifier>,
+    denied: Option<Arc<dyn DeniedSubjects>>,
     keys: Arc<dyn KeyStore>,
     usage: Arc<dyn UsageStore>,
     policy: ApiKeyPolicy,
@@ -64,6 +65,8 @@ pub enum Refusal {
     MissingToken,
     /// Its token was refused.
     Token(TokenError),
+    /// Its token is good, and its subject was stopped.
+    DeniedSubject,
     /// Its key is missing, malformed, unknown, disabled or in no plan of this stage.
     InvalidApiKey,
     /// A limit of its plan.
@@ -83,9 +86,19 @@ impl FrontDoor {
     ) -> Self {
         Self {
             verifier,
+            denied: None,
             keys,
             usage,
             policy,
+        }
+    }
+
+    /// The same door, closed to these subjects.
+    #[must_use]
+    pub fn without(self, denied: Arc<dyn DeniedSubjects>) -> Self {
+        Self {
+            denied: Some(denied),
+            ..self
         }
     }
 
@@ -113,6 +126,11 @@ impl FrontDoor {
             .await
             .map_err(Refusal::Token)?;
         trail.principal = Some(Arc::clone(&principal));
+        if let Some(denied) = &self.denied
+            && denied.denies(&principal, now).await
+        {
+            return Err(Refusal::DeniedSubject);
+        }
         if let ApiKeyPolicy::Required(stage) = &self.policy {
             self.charge(credentials.api_key, stage, now, trail).await?;
         }

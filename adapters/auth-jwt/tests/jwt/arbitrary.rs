@@ -9,7 +9,7 @@ use proptest::{
     test_runner::{Config, FileFailurePersistence},
 };
 use serde_json::json;
-use usher_auth_jwt::{JwtVerifier, KeySet};
+use usher_auth_jwt::{Algorithm, JwtVerifier, KeySet};
 use usher_testkit::tokens::TestKey;
 
 use crate::support::{claims, now, outcome, trusting};
@@ -209,8 +209,8 @@ proptest! {
         changes in vec(change(), 1..8),
     ) {
         thread_local!(static GOOD: String = TestKey::es256("a").jwks());
-        let _ = KeySet::parse(&bytes);
-        let _ = KeySet::parse(GOOD.with(|good| changed(good, &changes)).as_bytes());
+        let _ = KeySet::parse(&bytes, &Algorithm::ALL);
+        let _ = KeySet::parse(GOOD.with(|good| changed(good, &changes)).as_bytes(), &Algorithm::ALL);
     }
 }
 

@@ -4,24 +4,19 @@ use std::time::Duration;
 
 use serde_json::Value;
 use usher_auth_jwt::{
-    Algorithm, DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DevelopmentKey, IssuerSettings,
-    JwtVerifier, KeysFrom, TokenRequest,
+    DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DevelopmentKey, IssuerSettings, JwtVerifier,
+    KeysFrom, TokenRequest,
 };
 use usher_domain::time::Timestamp;
 
-use crate::support::{
-    LEEWAY, accepted, assert_refused, just_before, now, outcome, settings, verifier,
-};
+use crate::support::{LEEWAY, accepted, assert_refused, just_before, now, outcome, verifier};
 
 const LIFETIME: Duration = Duration::from_hours(1);
 
 fn trusting(key: &DevelopmentKey) -> JwtVerifier {
-    verifier(IssuerSettings {
-        issuer: DEVELOPMENT_ISSUER.to_owned(),
-        audiences: vec![DEVELOPMENT_AUDIENCE.to_owned()],
-        algorithms: vec![Algorithm::Rs256],
-        ..settings(KeysFrom::Json(key.jwks()))
-    })
+    let keys = KeysFrom::Json(key.jwks());
+    let audiences = [DEVELOPMENT_AUDIENCE];
+    verifier(IssuerSettings::oidc(DEVELOPMENT_ISSUER, &audiences, keys))
 }
 
 fn request() -> TokenRequest {

@@ -1,6 +1,6 @@
 //! Which issuers can be configured at all.
 
-use usher_auth_jwt::{Issuer, IssuerError, IssuerSettings, KeysFrom};
+use usher_auth_jwt::{Audience, Issuer, IssuerError, IssuerSettings, KeysFrom};
 
 use crate::support::settings;
 
@@ -73,7 +73,7 @@ fn what_is_neither_https_nor_http_is_refused() {
 fn an_issuer_without_audiences_or_algorithms_is_refused() {
     let good = settings(KeysFrom::Uri("https://issuer.example.com/keys".to_owned()));
     let no_audiences = IssuerSettings {
-        audiences: Vec::new(),
+        audience: Audience::Aud(Vec::new()),
         ..good.clone()
     };
     assert!(matches!(

@@ -1,7 +1,7 @@
 //! Which keys of a set are used.
 
 use serde_json::{Value, json};
-use usher_auth_jwt::{JwtVerifier, KeySet, KeySetError, KeysFrom};
+use usher_auth_jwt::{Algorithm, JwtVerifier, KeySet, KeySetError, KeysFrom};
 use usher_testkit::tokens::TestKey;
 
 use crate::support::{assert_accepted, assert_refused, claims, now, settings, verifier};
@@ -110,7 +110,7 @@ fn a_set_without_a_usable_key_is_none() {
     let key = TestKey::es256("a");
     let unusable = json!({"keys": [changed(&key, "use", json!("enc"))]}).to_string();
     for text in [unusable.as_str(), "{\"keys\":[]}", "{\"keys\":[1,null]}"] {
-        let parsed = KeySet::parse(text.as_bytes());
+        let parsed = KeySet::parse(text.as_bytes(), &Algorithm::ALL);
         assert!(matches!(parsed, Err(KeySetError::NoUsableKey)), "{text}");
     }
 }
@@ -127,11 +127,11 @@ fn what_is_no_key_set_is_malformed() {
         "<html>",
         "{\"keys\":[]}x",
     ] {
-        let parsed = KeySet::parse(text.as_bytes());
+        let parsed = KeySet::parse(text.as_bytes(), &Algorithm::ALL);
         assert!(matches!(parsed, Err(KeySetError::Malformed)), "{text}");
     }
     assert!(matches!(
-        KeySet::parse(&[0xff; 16]),
+        KeySet::parse(&[0xff; 16], &Algorithm::ALL),
         Err(KeySetError::Malformed)
     ));
 }
@@ -140,16 +140,16 @@ fn what_is_no_key_set_is_malformed() {
 fn a_set_has_at_most_a_hundred_keys_and_150_000_bytes() {
     let jwk = TestKey::es256("a").jwk();
     let of = |count: usize| json!({ "keys": vec![jwk.clone(); count] }).to_string();
-    assert!(KeySet::parse(of(100).as_bytes()).is_ok());
+    assert!(KeySet::parse(of(100).as_bytes(), &Algorithm::ALL).is_ok());
     assert!(matches!(
-        KeySet::parse(of(101).as_bytes()),
+        KeySet::parse(of(101).as_bytes(), &Algorithm::ALL),
         Err(KeySetError::TooLarge)
     ));
     let one = of(1);
     let padded = |length: usize| format!("{one}{}", " ".repeat(length - one.len()));
-    assert!(KeySet::parse(padded(150_000).as_bytes()).is_ok());
+    assert!(KeySet::parse(padded(150_000).as_bytes(), &Algorithm::ALL).is_ok());
     assert!(matches!(
-        KeySet::parse(padded(150_001).as_bytes()),
+        KeySet::parse(padded(150_001).as_bytes(), &Algorithm::ALL),
         Err(KeySetError::TooLarge)
     ));
 }
@@ -157,7 +157,7 @@ fn a_set_has_at_most_a_hundred_keys_and_150_000_bytes() {
 #[test]
 fn debug_output_shows_no_key_material() {
     let key = TestKey::es256("a");
-    let set = KeySet::parse(key.jwks().as_bytes()).expect("a key set");
+    let set = KeySet::parse(key.jwks().as_bytes(), &Algorithm::ALL).expect("a key set");
     let shown = format!("{set:?}");
     assert!(
         !shown.contains(key.jwk()["x"].as_str().expect("a point")),

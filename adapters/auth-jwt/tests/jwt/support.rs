@@ -29,14 +29,8 @@ pub(crate) fn just_before(instant: Timestamp) -> Timestamp {
 
 pub(crate) fn settings(keys: KeysFrom) -> IssuerSettings {
     IssuerSettings {
-        issuer: ISSUER.to_owned(),
-        audiences: vec!["another".to_owned(), AUDIENCE.to_owned()],
         algorithms: Algorithm::ALL.to_vec(),
-        keys,
-        subject_prefix: String::new(),
-        groups_claim: "groups".to_owned(),
-        scopes_claim: "scope".to_owned(),
-        leeway: LEEWAY,
+        ..IssuerSettings::oidc(ISSUER, &["another", AUDIENCE], keys)
     }
 }
 

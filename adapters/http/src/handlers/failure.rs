@@ -30,6 +30,11 @@ pub(crate) fn of_refusal(refusal: Refusal, id: RequestId) -> Problem {
         Refusal::Token(TokenError::Expired) => {
             invalid_token(ErrorCode::TokenExpired, "the token has expired")
         }
+        // RFC 6750, section 3.1: a token that was revoked is an invalid one.
+        Refusal::DeniedSubject => invalid_token(
+            ErrorCode::InvalidToken,
+            "the token's subject has been stopped",
+        ),
         Refusal::InvalidApiKey => Problem::new(ErrorCode::InvalidApiKey),
         Refusal::Limited(refused) => of_limit(&refused),
         Refusal::Token(TokenError::KeySetUnavailable(error)) | Refusal::Store(error) => {

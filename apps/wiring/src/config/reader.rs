@@ -216,6 +216,13 @@ impl Reader {
         self.sources.entries.contains_key(&normalise(key))
     }
 
+    /// Leaves all keys that nobody asked for alone: what they should be cannot be told.
+    pub(crate) fn pass_over(&mut self) {
+        let keys = self.sources.entries.iter();
+        let keys = keys.map(|(key, entry)| (key.clone(), entry.written.clone()));
+        self.known.extend(keys);
+    }
+
     /// Says how the value of `key` is shown, when it is neither plainly nor not at all.
     pub(crate) fn show(&mut self, key: &str, value: &str) {
         if let Some(line) = self.effective.iter_mut().find(|line| line.key == key) {

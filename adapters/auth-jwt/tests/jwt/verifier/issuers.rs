@@ -1,4 +1,4 @@
-use usher_auth_jwt::{Issuer, IssuerSettings, JwtVerifier, KeysFrom};
+use usher_auth_jwt::{Audience, Issuer, IssuerSettings, JwtVerifier, KeysFrom};
 use usher_testkit::tokens::TestKey;
 
 use super::{BAD_SIGNATURE, UNKNOWN_KEY, WRONG_AUDIENCE, WRONG_ISSUER};
@@ -12,11 +12,11 @@ fn issuer(name: &str, prefix: &str, key: &TestKey) -> Issuer {
     Issuer::new(IssuerSettings {
         issuer: name.to_owned(),
         subject_prefix: prefix.to_owned(),
-        audiences: vec![if name == ISSUER {
+        audience: Audience::Aud(vec![if name == ISSUER {
             "usher".to_owned()
         } else {
             "theirs".to_owned()
-        }],
+        }]),
         ..settings(KeysFrom::Json(key_set(&[key])))
     })
     .expect("an issuer")

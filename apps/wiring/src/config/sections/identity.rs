@@ -1,6 +1,8 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
-use usher_auth_jwt::{Algorithm, Issuer, IssuerSettings, KeysFrom};
+use usher_auth_jwt::{
+    Algorithm, DeniedSubjectsFile, Issuer, IssuerError, IssuerSettings, KeysFrom, TokenUse,
+};
 
 use super::duration;
 use crate::config::reader::Reader;
@@ -10,6 +12,8 @@ use crate::config::reader::Reader;
 pub struct IdentityConfig {
     /// Whose tokens are accepted.
     pub issuers: Vec<Issuer>,
+    /// Whose tokens do not count any more.
+    pub denied_subjects: Option<DeniedSubjectsFile>,
 }
 
 pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
@@ -17,10 +21,12 @@ pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
     let leeway = duration(reader, "identity.leeway", leeway, "30s");
     let shared = reader.flag("identity.shared_subjects");
     let shared = reader.default("identity.shared_subjects", shared, false);
+    let denied_subjects = denied_subjects(reader);
     let mut prefixes = Vec::new();
     let mut names = BTreeSet::new();
     let issuers = reader.tables("identity.issuers", |reader| {
-        let settings = issuer(reader, leeway)?;
+        let settings = issuer(reader)?;
+        let settings = IssuerSettings { leeway, ..settings };
         prefixes.push(settings.subject_prefix.clone());
         if !names.insert(settings.issuer.clone()) {
             reader.wrong("issuer", "two issuers have the same name".to_owned());
@@ -28,7 +34,18 @@ pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
         match Issuer::new(settings) {
             Ok(issuer) => Some(issuer),
             Err(error) => {
-                reader.missing("keys", &error.to_string());
+                let key = match &error {
+                    IssuerError::NoAudiences => "audiences",
+                    IssuerError::NoTokenUse => "token_use",
+                    IssuerError::NoAlgorithms => "algorithms",
+                    IssuerError::Keys(_) if reader.is_set("jwks_file") => "jwks_file",
+                    IssuerError::Keys(_) => "jwks",
+                    IssuerError::InsecureUri if reader.is_set("jwks_uri") => "jwks_uri",
+                    IssuerError::InsecureUri
+                    | IssuerError::NotDiscoverable
+                    | IssuerError::Client(_) => "issuer",
+                };
+                reader.wrong(key, error.to_string());
                 None
             }
         }
@@ -46,73 +63,194 @@ pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
              say with identity.shared_subjects = true that they share their users",
         );
     }
-    IdentityConfig { issuers }
+    IdentityConfig {
+        issuers,
+        denied_subjects,
+    }
 }
 
-fn issuer(reader: &mut Reader, leeway: Duration) -> Option<IssuerSettings> {
-    if reader.word("kind", &[("oidc", ())]).is_none() && !reader.is_set("kind") {
-        reader.missing("kind", "must be \"oidc\"");
+fn denied_subjects(reader: &mut Reader) -> Option<DeniedSubjectsFile> {
+    const KEY: &str = "identity.denied_subjects";
+    let path = reader.text(KEY)?;
+    DeniedSubjectsFile::open(path)
+        .map_err(|error| reader.wrong(KEY, error.to_string()))
+        .ok()
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Cognito,
+    Oidc,
+}
+
+fn issuer(reader: &mut Reader) -> Option<IssuerSettings> {
+    const KINDS: [(&str, Kind); 2] = [("cognito", Kind::Cognito), ("oidc", Kind::Oidc)];
+    let kind = reader.word("kind", &KINDS);
+    if kind.is_none() {
+        if !reader.is_set("kind") {
+            reader.missing("kind", "must be \"cognito\" or \"oidc\"");
+        }
+        // Which of the other keys are right is not known.
+        reader.pass_over();
+        return None;
     }
-    let issuer = reader.text("issuer");
-    let audiences = reader
-        .texts("audiences")
-        .filter(|audiences| !audiences.is_empty());
-    let algorithms = reader.texts("algorithms");
     let subject_prefix = reader.text("subject_prefix");
     let subject_prefix = reader.default("subject_prefix", subject_prefix, String::new());
-    let groups_claim = reader.text("groups_claim");
-    let groups_claim = reader.default("groups_claim", groups_claim, "groups".to_owned());
-    let scopes_claim = reader.text("scopes_claim");
-    let scopes_claim = reader.default("scopes_claim", scopes_claim, "scope".to_owned());
-    let uri = reader.text("jwks_uri").map(KeysFrom::Uri);
-    let inline = reader.text("jwks").map(KeysFrom::Json);
-    let file = reader
-        .text("jwks_file")
-        .and_then(|path| match std::fs::read_to_string(path) {
-            Ok(json) => Some(KeysFrom::Json(json)),
-            Err(error) => {
-                reader.wrong("jwks_file", format!("the file cannot be read: {error}"));
-                None
-            }
-        });
-    let mut given = [uri, inline, file].into_iter().flatten();
-    let keys = given.next().filter(|_| given.next().is_none());
-    if keys.is_none() {
-        reader.missing(
-            "jwks_uri",
-            "one of jwks_uri, jwks_file and jwks must say where keys are",
-        );
+    let keys = keys(reader);
+    let settings = match kind? {
+        Kind::Cognito => cognito(reader),
+        Kind::Oidc => oidc(reader),
+    };
+    let (settings, keys) = (settings?, keys?);
+    Some(IssuerSettings {
+        subject_prefix,
+        keys: keys.unwrap_or(settings.keys.clone()),
+        ..settings
+    })
+}
+
+fn cognito(reader: &mut Reader) -> Option<IssuerSettings> {
+    let (region, pool) = (reader.text("region"), reader.text("user_pool_id"));
+    let client_ids = not_empty(
+        reader,
+        "client_ids",
+        "must name the app clients whose tokens are accepted, never nobody",
+    );
+    let issuer = reader.text("issuer");
+    let token_use = reader.texts("token_use").unwrap_or_else(|| {
+        let access = TokenUse::Access.as_str().to_owned();
+        reader.default("token_use", None, format!("[{access:?}]"));
+        vec![access]
+    });
+    let token_use = words(reader, "token_use", &token_use, "access, id");
+    for (key, given) in [("region", &region), ("user_pool_id", &pool)] {
+        if given.is_none() {
+            reader.missing(key, "must be the user pool's");
+        }
     }
-    let mut parsed = Vec::new();
-    let algorithms = algorithms.unwrap_or_else(|| {
+    let (region, pool) = (region?, pool?);
+    // An emulator has pools of its own kind. Elsewhere a slip would send every request for keys to
+    // a host that does not exist, or is somebody else's.
+    if issuer.is_none() {
+        if !is_region(&region) {
+            reader.wrong(
+                "region",
+                "must be a region such as \"eu-west-1\"".to_owned(),
+            );
+        } else if !is_pool_of(&region, &pool) {
+            let form = format!("must be a user pool of the region, such as \"{region}_AbCdEfGhI\"");
+            reader.wrong("user_pool_id", form);
+        }
+    }
+    let settings = IssuerSettings::cognito(&region, &pool, client_ids?, token_use);
+    Some(match issuer {
+        Some(issuer) => settings.at(&issuer),
+        None => settings,
+    })
+}
+
+fn is_region(region: &str) -> bool {
+    region.split('-').count() >= 3
+        && region.split('-').all(|part| !part.is_empty())
+        && region
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+fn is_pool_of(region: &str, pool: &str) -> bool {
+    let name = pool
+        .strip_prefix(region)
+        .and_then(|rest| rest.strip_prefix('_'));
+    name.is_some_and(|name| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+fn oidc(reader: &mut Reader) -> Option<IssuerSettings> {
+    let issuer = reader.text("issuer").filter(|issuer| !issuer.is_empty());
+    let audiences = not_empty(
+        reader,
+        "audiences",
+        "must name whom its tokens are for, never nobody",
+    );
+    let algorithms = reader.texts("algorithms").unwrap_or_else(|| {
         let rs256 = Algorithm::Rs256.to_string();
         reader.default("algorithms", None, format!("[{rs256:?}]"));
         vec![rs256]
     });
-    for name in algorithms {
-        if let Ok(algorithm) = name.parse() {
-            parsed.push(algorithm);
-        } else {
-            reader.wrong("algorithms", format!("{name:?} is not one of RS256, ES256"));
-        }
-    }
+    let all = Algorithm::ALL.map(Algorithm::as_str).join(", ");
+    let algorithms = words(reader, "algorithms", &algorithms, &all);
+    let groups_claim = reader.text("groups_claim");
+    let groups_claim = reader.default("groups_claim", groups_claim, "groups".to_owned());
+    let scopes_claim = reader.text("scopes_claim");
+    let scopes_claim = reader.default("scopes_claim", scopes_claim, "scope".to_owned());
+    let require_typ = reader.flag("require_typ");
+    let require_typ = reader.default("require_typ", require_typ, false);
     if issuer.is_none() {
         reader.missing("issuer", "must be the exact iss of its tokens");
     }
-    if audiences.is_none() {
-        reader.missing(
-            "audiences",
-            "must name whom its tokens are for, never nobody",
-        );
-    }
+    let (issuer, audiences) = (issuer?, audiences?);
+    let audiences: Vec<_> = audiences.iter().map(String::as_str).collect();
     Some(IssuerSettings {
-        issuer: issuer?,
-        audiences: audiences?,
-        algorithms: parsed,
-        keys: keys?,
-        subject_prefix,
+        algorithms,
         groups_claim,
         scopes_claim,
-        leeway,
+        require_typ,
+        ..IssuerSettings::oidc(&issuer, &audiences, KeysFrom::Discovery)
     })
+}
+
+/// Where keys are: `Some(None)` when nothing is said of it, `None` when too much is.
+fn keys(reader: &mut Reader) -> Option<Option<KeysFrom>> {
+    let given = ["jwks_uri", "jwks", "jwks_file"].map(|key| (key, reader.text(key)));
+    let mut given = given
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)));
+    let Some((key, value)) = given.next() else {
+        return Some(None);
+    };
+    if let Some((second, _)) = given.next() {
+        reader.wrong(second, format!("{key} is given as well; give one of them"));
+        return None;
+    }
+    Some(Some(match key {
+        "jwks_uri" => KeysFrom::Uri(value),
+        "jwks" => KeysFrom::Json(value),
+        _ => KeysFrom::Json(
+            std::fs::read_to_string(value)
+                .map_err(|error| {
+                    reader.wrong("jwks_file", format!("the file cannot be read: {error}"));
+                })
+                .ok()?,
+        ),
+    }))
+}
+
+fn not_empty(reader: &mut Reader, key: &str, why: &str) -> Option<Vec<String>> {
+    let list = reader.texts(key);
+    match &list {
+        Some(list) if list.is_empty() || list.iter().any(String::is_empty) => {
+            reader.wrong(key, why.to_owned());
+        }
+        None if !reader.is_set(key) => reader.missing(key, why),
+        _ => {}
+    }
+    list
+}
+
+/// Reads each of `written`; what is not one of `all` is reported.
+fn words<T: std::str::FromStr>(
+    reader: &mut Reader,
+    key: &str,
+    written: &[String],
+    all: &str,
+) -> Vec<T> {
+    let mut read = Vec::new();
+    for word in written {
+        match word.parse() {
+            Ok(value) => read.push(value),
+            Err(_) => reader.wrong(key, format!("{word:?} is not one of {all}")),
+        }
+    }
+    read
 }
