@@ -12,6 +12,8 @@
 //!   development key; see below.
 //! * `command::…`, `dev::…`: exit codes, signals and what `usher dev` prints.
 //! * `durability::…`: `kill -9` while writing.
+//! * `identity::…`: tokens of others, with the tools that `.ci/identity-tools` installs: npm's
+//!   cognito-local and jose, `PyPI`'s `PyJWT`, and npm's aws-jwt-verify for its judgement.
 //!
 //! # The binaries
 //!

@@ -75,7 +75,7 @@ impl<'a> Claims<'a> {
         }
         let principal = Principal {
             id: format!("{}{subject}", issuer.subject_prefix).into(),
-            issuer: issuer.issuer.as_str().into(),
+            issuer: issuer.name().into(),
             scopes: self.names(&issuer.scopes_claim),
             groups: self.names(&issuer.groups_claim),
         };

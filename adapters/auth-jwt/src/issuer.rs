@@ -15,6 +15,8 @@ const LEEWAY: Duration = Duration::from_secs(30);
 pub struct IssuerSettings {
     /// Compared with `iss` exactly.
     pub issuer: String,
+    /// What its principals say that their issuer is, when that is another name of the same one.
+    pub known_as: Option<String>,
     /// Whom a token must be for.
     pub audience: Audience,
     /// The algorithms that its keys sign with; never empty.
@@ -134,6 +136,7 @@ impl IssuerSettings {
         let audiences = audiences.iter().map(|&one| one.to_owned()).collect();
         Self {
             issuer: issuer.to_owned(),
+            known_as: None,
             audience: Audience::Aud(audiences),
             algorithms: vec![Algorithm::Rs256],
             keys,
@@ -153,21 +156,27 @@ impl IssuerSettings {
         client_ids: Vec<String>,
         token_use: Vec<TokenUse>,
     ) -> Self {
-        // The partition of the regions in China has a domain of its own.
-        let domain = if region.starts_with("cn-") {
-            "amazonaws.com.cn"
-        } else {
-            "amazonaws.com"
+        let audience = Audience::Cognito {
+            client_ids,
+            token_use,
         };
-        let issuer = format!("https://cognito-idp.{region}.{domain}/{user_pool_id}");
-        Self {
-            audience: Audience::Cognito {
-                client_ids,
-                token_use,
-            },
-            keys: KeysFrom::Uri(cognito_keys(&issuer)),
+        let settings = Self {
+            audience,
             groups_claim: "cognito:groups".to_owned(),
-            ..Self::oidc(&issuer, &[], KeysFrom::Discovery)
+            ..Self::oidc("", &[], KeysFrom::Discovery)
+        };
+        settings.at(&cognito_issuer("cognito-idp", region, user_pool_id))
+    }
+
+    /// The same user pool by the other name that it may sign with (Cognito's `IssuerConfiguration`,
+    /// type `UPDATED`). A pool is switched from one to the other while tokens of both are about.
+    #[must_use]
+    pub fn cognito_updated(self, region: &str, user_pool_id: &str) -> Self {
+        let known_as = Some(self.issuer.clone());
+        let settings = self.at(&cognito_issuer("issuer-cognito-idp", region, user_pool_id));
+        Self {
+            known_as,
+            ..settings
         }
     }
 
@@ -176,14 +185,26 @@ impl IssuerSettings {
     pub fn at(self, issuer: &str) -> Self {
         Self {
             issuer: issuer.to_owned(),
-            keys: KeysFrom::Uri(cognito_keys(issuer)),
+            keys: KeysFrom::Uri(format!("{issuer}/.well-known/jwks.json")),
             ..self
         }
     }
+
+    /// What its principals say that their issuer is.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.known_as.as_deref().unwrap_or(&self.issuer)
+    }
 }
 
-fn cognito_keys(issuer: &str) -> String {
-    format!("{issuer}/.well-known/jwks.json")
+fn cognito_issuer(service: &str, region: &str, user_pool_id: &str) -> String {
+    // The partition of the regions in China has a domain of its own.
+    let domain = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    format!("https://{service}.{region}.{domain}/{user_pool_id}")
 }
 
 impl Issuer {
@@ -219,9 +240,9 @@ impl Issuer {
         Ok(Self { settings, keys })
     }
 
-    /// Its `iss`.
+    /// What it was made of.
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.settings.issuer
+    pub const fn settings(&self) -> &IssuerSettings {
+        &self.settings
     }
 }

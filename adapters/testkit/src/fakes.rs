@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use usher_domain::{
     ports::{
-        Deleted, Expected, KeyStore, ProfileStore, Put, Receipt, StoreError, StoreErrorKind,
-        StoredProfile, Taken, TokenError, TokenVerifier, UsageStore, Version,
+        Deleted, DeniedSubjects, Expected, KeyStore, ProfileStore, Put, Receipt, StoreError,
+        StoreErrorKind, StoredProfile, Taken, TokenError, TokenVerifier, UsageStore, Version,
     },
     principal::Principal,
     profile::Profile,
@@ -384,5 +384,16 @@ impl TokenVerifier for PlainTokens {
             return Err(UNREADABLE);
         }
         Ok(Arc::new(principal))
+    }
+}
+
+/// Stops these subjects from the start.
+#[derive(Debug, Clone, Copy)]
+pub struct FakeDeniedSubjects(pub &'static [&'static str]);
+
+#[async_trait]
+impl DeniedSubjects for FakeDeniedSubjects {
+    async fn denies(&self, principal: &Principal, _now: Timestamp) -> bool {
+        self.0.contains(&&*principal.id)
     }
 }

@@ -52,13 +52,15 @@ fn every_example_of_the_readme_is_accepted() {
     }
 }
 
-/// Pages show parts of a configuration: each is completed by an issuer, and the file that it names is
-/// the page's own example.
+/// Pages show parts of a configuration: each is completed by what it lacks, and a file that it names
+/// is the page's own example.
 #[test]
 fn every_example_of_the_other_pages_is_accepted() {
-    const REST: &str = r#"
+    const USAGE: &str = "
         [usage]
         api_key_required = false
+    ";
+    const ISSUER: &str = r#"
         [[identity.issuers]]
         kind = "oidc"
         issuer = "https://idp.example.com/"
@@ -71,12 +73,21 @@ fn every_example_of_the_other_pages_is_accepted() {
         let text = fs::read_to_string(&path).expect("a page of text");
         let folder = tempfile::tempdir().expect("a folder");
         for (index, block) in blocks(&text, "toml").into_iter().enumerate() {
-            let mut toml = format!("{block}\n{REST}");
+            let mut toml = format!("{block}\n{USAGE}");
+            if !block.contains("[[identity.issuers]]") {
+                toml.push_str(ISSUER);
+            }
             if block.contains("profile.schema.json") {
                 let schema = folder.path().join("profile.schema.json");
                 let example = blocks(&text, "json").pop().expect("an example of a schema");
                 fs::write(&schema, example).expect("a schema");
                 toml = toml.replace("profile.schema.json", &schema.display().to_string());
+            }
+            if toml.contains("\"denied.txt\"") {
+                let denied = folder.path().join("denied.txt");
+                let example = blocks(&text, "text").into_iter().next();
+                fs::write(&denied, example.expect("an example of a list")).expect("a list");
+                toml = toml.replace("denied.txt", &denied.display().to_string());
             }
             accept(&format!("{}, block {index}", path.display()), &toml);
             seen += 1;

@@ -29,6 +29,7 @@ const TABLE: [Expected; 25] = [
     row("invalid_token", 401, "Unauthorized", "UnauthorizedException"),
     row("token_expired", 401, "The incoming token has expired", "UnauthorizedException"),
     row("invalid_api_key", 403, "Forbidden", "ForbiddenException"),
+    row("insufficient_scope", 403, "Forbidden", "ForbiddenException"),
     row("not_your_profile", 403, "Forbidden", "AccessDeniedException"),
     row("throttled", 429, "Too Many Requests", "TooManyRequestsException"),
     row("quota_exceeded", 429, "Limit Exceeded", "LimitExceededException"),

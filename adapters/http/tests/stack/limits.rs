@@ -174,6 +174,7 @@ async fn calls_without_a_good_token_or_key_spend_nothing() {
             (Ask::get(ALICE).token("nonsense"), "invalid_token"),
             (Ask::get(ALICE).token("expired"), "token_expired"),
             (Ask::get(ALICE).token("unavailable"), "unavailable"),
+            (Ask::get(ALICE).token("user:stopped"), "invalid_token"),
             (Ask::get(ALICE).key(DISABLED_KEY), "invalid_api_key"),
             (
                 Ask::get(ALICE).another("x-api-key", OTHER_KEY),

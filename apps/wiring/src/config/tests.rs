@@ -1,6 +1,7 @@
 //! What a configuration may say, and what is said about one that may not.
 
 mod access;
+mod identity;
 mod profile;
 
 use std::{path::Path, time::Duration};
@@ -97,36 +98,6 @@ fn every_error_is_reported_with_its_key_and_its_origin() {
              (usher.toml)",
         ]
     );
-}
-
-#[test]
-fn an_issuer_must_say_whom_its_tokens_are_for_and_where_its_keys_are() {
-    let toml = "[usage]\napi_key_required = false\n[[identity.issuers]]\nkind = \"oidc\"\n\
-        issuer = \"i\"\naudiences = []\nalgorithms = [\"HS256\"]\naudience = \"x\"\n";
-    let errors = read(toml, &[]).unwrap_err();
-    assert_eq!(
-        errors[..4],
-        [
-            "identity.issuers[0].jwks_uri: one of jwks_uri, jwks_file and jwks must say where \
-             keys are (not set)",
-            "identity.issuers[0].algorithms: \"HS256\" is not one of RS256, ES256 (usher.toml)",
-            "identity.issuers[0].audiences: must name whom its tokens are for, never nobody \
-             (not set)",
-            "identity.issuers[0].audience: is not a key that usher knows; did you mean \
-             audiences? (usher.toml)",
-        ]
-    );
-}
-
-#[test]
-fn issuers_share_their_users_only_when_told_so() {
-    let two = format!(
-        "{ISSUER}\n[[identity.issuers]]\nkind = \"oidc\"\nissuer = \"b\"\n\
-        audiences = [\"x\"]\njwks_uri = \"https://b/\"\n"
-    );
-    assert!(read(&two, &[]).unwrap_err()[0].contains("subject_prefix"));
-    assert!(read(&two, &[("USHER_IDENTITY__SHARED_SUBJECTS", "true")]).is_ok());
-    assert!(read(&format!("{two}subject_prefix = \"b:\"\n"), &[]).is_ok());
 }
 
 #[test]

@@ -63,6 +63,9 @@ rows! {
     a_token_that_has_run_out: TokenExpired {
         World::new().ask(Ask::get(ALICE).token("expired")).await
     }
+    a_subject_that_was_stopped: InvalidToken {
+        World::new().ask(Ask::get("/users/me/profile").token("user:stopped")).await
+    }
     a_token_without_the_scope: InsufficientScope {
         let access = Policy {
             read_scopes: ["profiles/write".into(), "profiles/read".into()].into(),

@@ -23,7 +23,7 @@ use usher_domain::{
 use usher_http::{AccessLog, App, CorsOrigins, Limits, Settings, Stack};
 use usher_testkit::{
     clock::FakeClock,
-    fakes::{FakeKeyStore, FakeProfileStore, FakeUsageStore, PlainTokens},
+    fakes::{FakeDeniedSubjects, FakeKeyStore, FakeProfileStore, FakeUsageStore, PlainTokens},
 };
 
 use super::{
@@ -76,6 +76,9 @@ pub(crate) fn profile(attributes: &str) -> Profile {
 fn noon() -> Timestamp {
     Timestamp::from_seconds(1_795_348_800)
 }
+
+/// Whose tokens do not count.
+const STOPPED: &str = "stopped";
 
 /// A deployment of fakes.
 #[derive(Debug)]
@@ -167,7 +170,8 @@ impl Setup {
             Arc::clone(&keys) as _,
             Arc::clone(&usage) as _,
             policy,
-        );
+        )
+        .without(Arc::new(FakeDeniedSubjects(&[STOPPED])));
         let app = App::new(
             front_door,
             Profiles::new(Arc::clone(&profiles) as _, self.rules),

@@ -14,11 +14,12 @@ pub(super) fn access(reader: &mut Reader, issuers: &[Issuer]) -> Policy {
         }
         names.into_iter().map(Into::into).collect()
     };
+    let names: BTreeSet<_> = issuers.iter().map(|one| one.settings().name()).collect();
     Policy {
         read_scopes: scopes("access.scopes.read"),
         write_scopes: scopes("access.scopes.write"),
         delete_scopes: scopes("access.scopes.delete"),
-        grants: reader.tables("access.grants", |reader| grant(reader, issuers)),
+        grants: reader.tables("access.grants", |reader| grant(reader, &names)),
     }
 }
 
@@ -28,7 +29,7 @@ fn is_scope(name: &str) -> bool {
     !name.is_empty() && !name.contains([' ', '"', '\\'])
 }
 
-fn grant(reader: &mut Reader, issuers: &[Issuer]) -> Option<Grant> {
+fn grant(reader: &mut Reader, issuers: &BTreeSet<&str>) -> Option<Grant> {
     let (group, scope) = (reader.text("group"), reader.text("scope"));
     let holder = match (group, scope) {
         (Some(group), None) if !group.is_empty() => Some(Holder::Group(group.into())),
@@ -48,7 +49,7 @@ fn grant(reader: &mut Reader, issuers: &[Issuer]) -> Option<Grant> {
             "issuer",
             "with several issuers a grant names the one whose groups and scopes count",
         ),
-        Some(named) if !issuers.iter().any(|issuer| issuer.name() == named) => {
+        Some(named) if !issuers.contains(named.as_str()) => {
             reader.wrong("issuer", "is none of identity.issuers".to_owned());
         }
         _ => {}

@@ -24,34 +24,22 @@ pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
     let denied_subjects = denied_subjects(reader);
     let mut prefixes = Vec::new();
     let mut names = BTreeSet::new();
+    let mut tables = 0;
     let issuers = reader.tables("identity.issuers", |reader| {
+        tables += 1;
         let settings = issuer(reader)?;
-        let settings = IssuerSettings { leeway, ..settings };
-        prefixes.push(settings.subject_prefix.clone());
-        if !names.insert(settings.issuer.clone()) {
-            reader.wrong("issuer", "two issuers have the same name".to_owned());
-        }
-        match Issuer::new(settings) {
-            Ok(issuer) => Some(issuer),
-            Err(error) => {
-                let key = match &error {
-                    IssuerError::NoAudiences => "audiences",
-                    IssuerError::NoTokenUse => "token_use",
-                    IssuerError::NoAlgorithms => "algorithms",
-                    IssuerError::Keys(_) if reader.is_set("jwks_file") => "jwks_file",
-                    IssuerError::Keys(_) => "jwks",
-                    IssuerError::InsecureUri if reader.is_set("jwks_uri") => "jwks_uri",
-                    IssuerError::InsecureUri
-                    | IssuerError::NotDiscoverable
-                    | IssuerError::Client(_) => "issuer",
-                };
-                reader.wrong(key, error.to_string());
-                None
+        prefixes.extend(settings.first().map(|first| first.subject_prefix.clone()));
+        let mut issuers = Vec::new();
+        for settings in settings {
+            if !names.insert(settings.issuer.clone()) {
+                reader.wrong("issuer", "two issuers have the same name".to_owned());
             }
+            issuers.push(open(reader, IssuerSettings { leeway, ..settings })?);
         }
+        Some(issuers)
     });
     let distinct: BTreeSet<_> = prefixes.iter().collect();
-    if prefixes.is_empty() {
+    if tables == 0 {
         reader.missing(
             "identity.issuers",
             "without an issuer nobody could be let in",
@@ -63,10 +51,31 @@ pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
              say with identity.shared_subjects = true that they share their users",
         );
     }
+    let issuers = issuers.into_iter().flatten().collect();
     IdentityConfig {
         issuers,
         denied_subjects,
     }
+}
+
+fn open(reader: &mut Reader, settings: IssuerSettings) -> Option<Issuer> {
+    let error = match Issuer::new(settings) {
+        Ok(issuer) => return Some(issuer),
+        Err(error) => error,
+    };
+    let key = match &error {
+        IssuerError::NoAudiences => "audiences",
+        IssuerError::NoTokenUse => "token_use",
+        IssuerError::NoAlgorithms => "algorithms",
+        IssuerError::Keys(_) if reader.is_set("jwks_file") => "jwks_file",
+        IssuerError::Keys(_) => "jwks",
+        IssuerError::InsecureUri if reader.is_set("jwks_uri") => "jwks_uri",
+        IssuerError::InsecureUri | IssuerError::NotDiscoverable | IssuerError::Client(_) => {
+            "issuer"
+        }
+    };
+    reader.wrong(key, error.to_string());
+    None
 }
 
 fn denied_subjects(reader: &mut Reader) -> Option<DeniedSubjectsFile> {
@@ -83,7 +92,8 @@ enum Kind {
     Oidc,
 }
 
-fn issuer(reader: &mut Reader) -> Option<IssuerSettings> {
+/// One issuer, by each of its names.
+fn issuer(reader: &mut Reader) -> Option<Vec<IssuerSettings>> {
     const KINDS: [(&str, Kind); 2] = [("cognito", Kind::Cognito), ("oidc", Kind::Oidc)];
     let kind = reader.word("kind", &KINDS);
     if kind.is_none() {
@@ -99,17 +109,18 @@ fn issuer(reader: &mut Reader) -> Option<IssuerSettings> {
     let keys = keys(reader);
     let settings = match kind? {
         Kind::Cognito => cognito(reader),
-        Kind::Oidc => oidc(reader),
+        Kind::Oidc => oidc(reader).map(|settings| vec![settings]),
     };
-    let (settings, keys) = (settings?, keys?);
-    Some(IssuerSettings {
-        subject_prefix,
-        keys: keys.unwrap_or(settings.keys.clone()),
+    let keys = keys?;
+    let complete = |settings: IssuerSettings| IssuerSettings {
+        subject_prefix: subject_prefix.clone(),
+        keys: keys.clone().unwrap_or(settings.keys),
         ..settings
-    })
+    };
+    Some(settings?.into_iter().map(complete).collect())
 }
 
-fn cognito(reader: &mut Reader) -> Option<IssuerSettings> {
+fn cognito(reader: &mut Reader) -> Option<Vec<IssuerSettings>> {
     let (region, pool) = (reader.text("region"), reader.text("user_pool_id"));
     let client_ids = not_empty(
         reader,
@@ -142,10 +153,12 @@ fn cognito(reader: &mut Reader) -> Option<IssuerSettings> {
             reader.wrong("user_pool_id", form);
         }
     }
-    let settings = IssuerSettings::cognito(&region, &pool, client_ids?, token_use);
-    Some(match issuer {
-        Some(issuer) => settings.at(&issuer),
-        None => settings,
+    let settings = IssuerSettings::cognito(&region, &pool, client_ids?, token_use?);
+    Some(if let Some(issuer) = issuer {
+        vec![settings.at(&issuer)]
+    } else {
+        let updated = settings.clone().cognito_updated(&region, &pool);
+        vec![settings, updated]
     })
 }
 
@@ -192,7 +205,7 @@ fn oidc(reader: &mut Reader) -> Option<IssuerSettings> {
     let (issuer, audiences) = (issuer?, audiences?);
     let audiences: Vec<_> = audiences.iter().map(String::as_str).collect();
     Some(IssuerSettings {
-        algorithms,
+        algorithms: algorithms?,
         groups_claim,
         scopes_claim,
         require_typ,
@@ -231,6 +244,7 @@ fn not_empty(reader: &mut Reader, key: &str, why: &str) -> Option<Vec<String>> {
     match &list {
         Some(list) if list.is_empty() || list.iter().any(String::is_empty) => {
             reader.wrong(key, why.to_owned());
+            return None;
         }
         None if !reader.is_set(key) => reader.missing(key, why),
         _ => {}
@@ -244,7 +258,7 @@ fn words<T: std::str::FromStr>(
     key: &str,
     written: &[String],
     all: &str,
-) -> Vec<T> {
+) -> Option<Vec<T>> {
     let mut read = Vec::new();
     for word in written {
         match word.parse() {
@@ -252,5 +266,5 @@ fn words<T: std::str::FromStr>(
             Err(_) => reader.wrong(key, format!("{word:?} is not one of {all}")),
         }
     }
-    read
+    (read.len() == written.len()).then_some(read)
 }
