@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use reqwest::{Client, Url, redirect::Policy};
+use reqwest::{Client, StatusCode, Url, redirect::Policy};
 use serde::Deserialize;
 use usher_domain::time::Timestamp;
 
@@ -13,7 +13,7 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// For everything that one fetch takes, discovery included.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// For discovery, so that the address that was known before can still be tried.
+/// For asking again what is known, so that there is time left for the address that was known before.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// An address that was discovered longer ago is asked for again.
 const DISCOVERED_FOR: Duration = Duration::from_hours(1);
@@ -24,6 +24,17 @@ pub(crate) struct Fetch {
     client: Client,
     from: From,
     algorithms: Vec<Algorithm>,
+    /// Whether there may be nothing at all.
+    optional: bool,
+}
+
+/// Why there is no key set.
+#[derive(Debug, Clone)]
+pub(crate) enum FetchError {
+    /// There is none, as there may be.
+    Absent,
+    /// What was wrong, without addresses.
+    Failed(String),
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +67,7 @@ impl Fetch {
             client: client(&uri)?,
             from: From::Keys(uri),
             algorithms,
+            optional: false,
         })
     }
 
@@ -76,7 +88,16 @@ impl Fetch {
                 metadata,
             },
             algorithms,
+            optional: false,
         })
+    }
+
+    /// For an issuer that may not exist: who answers that there is no such thing is believed.
+    pub(crate) fn optional(self) -> Self {
+        Self {
+            optional: true,
+            ..self
+        }
     }
 
     /// What is asked first, for logs.
@@ -90,12 +111,12 @@ impl Fetch {
     /// Fetches the set.
     ///
     /// # Errors
-    /// What was wrong, without addresses.
+    /// See [`FetchError`].
     pub(crate) async fn run(
         &self,
         discovered: &mut Option<Discovered>,
         now: Timestamp,
-    ) -> Result<KeySet, String> {
+    ) -> Result<KeySet, FetchError> {
         let all = async {
             let uri = match &self.from {
                 From::Keys(uri) => uri.clone(),
@@ -104,11 +125,16 @@ impl Fetch {
                 }
             };
             let body = self.get(&uri).await?;
-            KeySet::parse(&body, &self.algorithms).map_err(|error| error.to_string())
+            KeySet::parse(&body, &self.algorithms).map_err(|error| failed(error.to_string()))
         };
         let fetched = tokio::time::timeout(TIMEOUT, all)
             .await
-            .unwrap_or_else(|_| Err(format!("it took longer than {} s", TIMEOUT.as_secs())));
+            .unwrap_or_else(|_| {
+                Err(failed(format!(
+                    "it took longer than {} s",
+                    TIMEOUT.as_secs()
+                )))
+            });
         if fetched.is_err()
             && let Some(discovered) = discovered
         {
@@ -125,14 +151,19 @@ impl Fetch {
         metadata: &Url,
         discovered: &mut Option<Discovered>,
         now: Timestamp,
-    ) -> Result<Url, String> {
+    ) -> Result<Url, FetchError> {
         if let Some(known) = discovered
             && known.at.is_some_and(|at| now.since(at) < DISCOVERED_FOR)
         {
             return Ok(known.keys.clone());
         }
-        let asked = tokio::time::timeout(DISCOVERY_TIMEOUT, self.metadata(issuer, metadata)).await;
-        let answer = asked.unwrap_or_else(|_| Err("it took too long".to_owned()));
+        let asked = self.metadata(issuer, metadata);
+        let answer = match &discovered {
+            None => asked.await,
+            Some(_) => tokio::time::timeout(DISCOVERY_TIMEOUT, asked)
+                .await
+                .unwrap_or_else(|_| Err(failed("it took too long"))),
+        };
         match (answer, &discovered) {
             (Ok(keys), _) => {
                 *discovered = Some(Discovered {
@@ -142,41 +173,61 @@ impl Fetch {
                 Ok(keys)
             }
             (Err(_), Some(known)) => Ok(known.keys.clone()),
-            (Err(failure), None) => Err(format!("discovery: {failure}")),
+            (Err(FetchError::Failed(why)), None) => Err(failed(format!("discovery: {why}"))),
+            (Err(FetchError::Absent), None) => Err(FetchError::Absent),
         }
     }
 
-    async fn metadata(&self, issuer: &str, uri: &Url) -> Result<Url, String> {
+    async fn metadata(&self, issuer: &str, uri: &Url) -> Result<Url, FetchError> {
         let body = self.get(uri).await?;
-        let metadata: Metadata = serde_json::from_slice(&body)
-            .map_err(|_| "it is not an issuer's metadata".to_owned())?;
+        let metadata: Metadata =
+            serde_json::from_slice(&body).map_err(|_| failed("it is not an issuer's metadata"))?;
         // Otherwise one tenant of a shared host could hand out keys for another (section 4.3).
         if metadata.issuer != issuer {
-            return Err("it is another issuer's metadata".to_owned());
+            return Err(failed("it is another issuer's metadata"));
         }
         let keys: Option<Url> = metadata.jwks_uri.parse().ok();
         // An issuer on the network must not send us to this machine's own ports.
         keys.filter(|keys| keys.scheme() == "https" || (may_be_asked(keys) && may_be_clear(uri)))
-            .ok_or_else(|| "its jwks_uri is not an https address".to_owned())
+            .ok_or_else(|| failed("its jwks_uri is not an https address"))
     }
 
-    async fn get(&self, uri: &Url) -> Result<Vec<u8>, String> {
-        // Without the address: it is in the message already.
-        let failed = |error: reqwest::Error| error.without_url().to_string();
+    async fn get(&self, uri: &Url) -> Result<Vec<u8>, FetchError> {
         let request = self.client.get(uri.clone());
-        let mut response = request.send().await.map_err(failed)?;
-        if response.status() != reqwest::StatusCode::OK {
-            return Err(format!("it answered {}", response.status()));
+        let mut response = request.send().await.map_err(|error| unanswered(&error))?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::FORBIDDEN | StatusCode::NOT_FOUND if self.optional => {
+                return Err(FetchError::Absent);
+            }
+            other => return Err(failed(format!("it answered {other}"))),
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| unanswered(&error))? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_BYTES {
-                return Err(format!("it is larger than {MAX_BYTES} bytes"));
+                return Err(failed(format!("it is larger than {MAX_BYTES} bytes")));
             }
         }
         Ok(body)
     }
+}
+
+fn failed(why: impl Into<String>) -> FetchError {
+    FetchError::Failed(why.into())
+}
+
+/// What the library says, and what that came of: without it a certificate that nobody trusts looks
+/// like a name that nobody knows. The address, which is all that the error itself adds, is known.
+fn unanswered(error: &reqwest::Error) -> FetchError {
+    let mut why = "it cannot be reached".to_owned();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        why.push_str(": ");
+        why.push_str(&error.to_string());
+        source = error.source();
+    }
+    failed(why)
 }
 
 fn client(first: &Url) -> Result<Client, IssuerError> {

@@ -232,6 +232,11 @@ impl Issuer {
         let algorithms = settings.algorithms.clone();
         let keys = match &settings.keys {
             KeysFrom::Json(json) => KeySource::fixed(KeySet::parse(json.as_bytes(), &algorithms)?),
+            // Not every pool has its other name. Whoever makes that name up must get a 401, and
+            // not a 503 with a warning in the log.
+            KeysFrom::Uri(uri) if settings.known_as.is_some() => {
+                KeySource::remote(Fetch::from(uri, algorithms)?.optional())
+            }
             KeysFrom::Uri(uri) => KeySource::remote(Fetch::from(uri, algorithms)?),
             KeysFrom::Discovery => {
                 KeySource::remote(Fetch::discovering(&settings.issuer, algorithms)?)

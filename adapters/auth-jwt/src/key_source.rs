@@ -11,7 +11,7 @@ use usher_domain::{
 };
 
 use crate::{
-    fetch::{Discovered, Fetch},
+    fetch::{Discovered, Fetch, FetchError},
     key::Key,
     key_set::KeySet,
 };
@@ -56,7 +56,7 @@ struct Remote {
 #[derive(Debug, Default)]
 struct Flight {
     last: Option<Timestamp>,
-    failure: Option<String>,
+    failure: Option<FetchError>,
     discovered: Option<Discovered>,
 }
 
@@ -160,8 +160,8 @@ impl KeySource {
             &flight.failure,
         ) {
             (Some(key), _) => Ok(key),
-            (None, None) => Err(NoKey::Unknown),
-            (None, Some(failure)) => Err(remote.silent(failure)),
+            (None, None | Some(FetchError::Absent)) => Err(NoKey::Unknown),
+            (None, Some(FetchError::Failed(why))) => Err(remote.silent(why)),
         }
     }
 
@@ -183,7 +183,12 @@ impl KeySource {
                 }
                 Err(failure) => {
                     let uri = fetch.address();
-                    tracing::warn!(%uri, failure, "the key set could not be fetched");
+                    match &failure {
+                        FetchError::Absent => tracing::debug!(%uri, "there is no key set"),
+                        FetchError::Failed(failure) => {
+                            tracing::warn!(%uri, failure, "the key set could not be fetched");
+                        }
+                    }
                     flight.failure = Some(failure);
                 }
             }

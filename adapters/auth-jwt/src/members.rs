@@ -7,7 +7,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 /// The members of a JSON object, none of them twice: two readers of one token must not see two
-/// different claims (RFC 7515, section 4; RFC 7519, section 4; RFC 8725, section 2.4).
+/// different claims (RFC 7515, section 4; RFC 7519, section 4).
 ///
 /// Values are looked at when they are asked for. Most claims never are, and what is not read cannot
 /// be nested too deep.

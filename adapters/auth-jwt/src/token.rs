@@ -60,9 +60,8 @@ impl<'a> Token<'a> {
             .filter(|kid| !kid.is_empty())
             .ok_or("the token names no key")?
             .into_owned();
-        let kind = field("typ")?.unwrap_or_default();
-        let kind = Kind::of(&kind);
-        if kind == Kind::Other {
+        let says = Kind::of(&field("typ")?.unwrap_or_default());
+        if says == Kind::Other {
             return Err("the token is of another kind");
         }
         Ok(Self {
@@ -71,7 +70,7 @@ impl<'a> Token<'a> {
             signature,
             algorithm,
             kid,
-            says_access: kind == Kind::Access,
+            says_access: says == Kind::Access,
         })
     }
 }
