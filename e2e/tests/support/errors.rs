@@ -24,7 +24,7 @@ const fn row(
 }
 
 #[rustfmt::skip]
-const TABLE: [Expected; 25] = [
+const TABLE: [Expected; 26] = [
     row("missing_token", 401, "Unauthorized", "UnauthorizedException"),
     row("invalid_token", 401, "Unauthorized", "UnauthorizedException"),
     row("token_expired", 401, "The incoming token has expired", "UnauthorizedException"),

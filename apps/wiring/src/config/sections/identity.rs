@@ -111,7 +111,7 @@ fn issuer(reader: &mut Reader) -> Option<Vec<IssuerSettings>> {
         Kind::Cognito => cognito(reader),
         Kind::Oidc => oidc(reader).map(|settings| vec![settings]),
     };
-    let keys = keys?;
+    let keys = keys.ok()?;
     let complete = |settings: IssuerSettings| IssuerSettings {
         subject_prefix: subject_prefix.clone(),
         keys: keys.clone().unwrap_or(settings.keys),
@@ -213,30 +213,27 @@ fn oidc(reader: &mut Reader) -> Option<IssuerSettings> {
     })
 }
 
-/// Where keys are: `Some(None)` when nothing is said of it, `None` when too much is.
-fn keys(reader: &mut Reader) -> Option<Option<KeysFrom>> {
+/// Where keys are, if that is said; an error has been reported.
+fn keys(reader: &mut Reader) -> Result<Option<KeysFrom>, ()> {
     let given = ["jwks_uri", "jwks", "jwks_file"].map(|key| (key, reader.text(key)));
     let mut given = given
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)));
     let Some((key, value)) = given.next() else {
-        return Some(None);
+        return Ok(None);
     };
     if let Some((second, _)) = given.next() {
         reader.wrong(second, format!("{key} is given as well; give one of them"));
-        return None;
+        return Err(());
     }
-    Some(Some(match key {
+    let keys = match key {
         "jwks_uri" => KeysFrom::Uri(value),
         "jwks" => KeysFrom::Json(value),
-        _ => KeysFrom::Json(
-            std::fs::read_to_string(value)
-                .map_err(|error| {
-                    reader.wrong("jwks_file", format!("the file cannot be read: {error}"));
-                })
-                .ok()?,
-        ),
-    }))
+        _ => KeysFrom::Json(std::fs::read_to_string(value).map_err(|error| {
+            reader.wrong(key, format!("the file cannot be read: {error}"));
+        })?),
+    };
+    Ok(Some(keys))
 }
 
 fn not_empty(reader: &mut Reader, key: &str, why: &str) -> Option<Vec<String>> {
