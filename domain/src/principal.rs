@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 pub struct Principal {
     /// What a profile's user id is compared with, byte by byte.
     pub id: Box<str>,
-    /// The token's `iss`.
+    /// The token's `iss`; of an issuer with several names, the first.
     pub issuer: Box<str>,
     /// OAuth scopes of the token.
     pub scopes: BTreeSet<Box<str>>,

@@ -54,6 +54,13 @@ impl Timestamp {
         let nanos = self.0.saturating_sub(earlier.0);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
     }
+
+    /// How far apart the two are, whichever is earlier. Ages are judged by it where a clock that was
+    /// set back must not keep something young.
+    #[must_use]
+    pub fn distance(self, other: Self) -> Duration {
+        self.since(other).max(other.since(self))
+    }
 }
 
 /// `duration` in nanoseconds, or the largest number there is.

@@ -76,8 +76,8 @@ impl<'a> Claims<'a> {
         let principal = Principal {
             id: format!("{}{subject}", issuer.subject_prefix).into(),
             issuer: issuer.name().into(),
-            scopes: self.names(&issuer.scopes_claim),
-            groups: self.names(&issuer.groups_claim),
+            scopes: self.names(&issuer.scopes_claim, |scopes| scopes.split(' ').collect()),
+            groups: self.names(&issuer.groups_claim, |group| vec![group]),
         };
         Ok(Judged { principal, expires })
     }
@@ -136,14 +136,15 @@ impl<'a> Claims<'a> {
         instant(&seconds).map(Some).ok_or(UNREADABLE)
     }
 
-    /// A claim that is a list of texts, or one text with spaces between (RFC 6749, 3.3).
-    fn names(&self, claim: &str) -> BTreeSet<Box<str>> {
+    /// A claim that is a list of texts, or one text: scopes with spaces between (RFC 6749, 3.3), but
+    /// one group, whose name may have spaces in it.
+    fn names(&self, claim: &str, of_text: fn(&str) -> Vec<&str>) -> BTreeSet<Box<str>> {
         let Some(written) = self.find(claim) else {
             return BTreeSet::new();
         };
         match text(written) {
-            Some(one) => one
-                .split(' ')
+            Some(one) => of_text(&one)
+                .into_iter()
                 .filter(|name| !name.is_empty())
                 .map(Into::into)
                 .collect(),

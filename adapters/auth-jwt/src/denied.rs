@@ -1,13 +1,20 @@
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use sha2::{Digest as _, Sha256};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::timeout,
+};
 use usher_domain::{ports::DeniedSubjects, principal::Principal, time::Timestamp};
 
 /// The largest list that is read, in bytes.
@@ -16,6 +23,9 @@ const MAX_BYTES: u64 = 8 * 1024 * 1024;
 const READ_AGAIN: Duration = Duration::from_secs(2);
 /// No request goes by a list that was read longer ago.
 const IN_FORCE: Duration = Duration::from_secs(4);
+/// For so long a request waits for the file. A network's file system can hang, and must not take
+/// everything with it.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A file of subjects whose tokens do not count any more: a principal's id on each line.
 ///
@@ -30,13 +40,18 @@ pub struct DeniedSubjectsFile {
 struct Shared {
     path: PathBuf,
     current: ArcSwap<List>,
-    /// One reader at a time.
+    /// One reader at a time. It has a task of its own: a client that goes away must not leave a
+    /// reader behind for each of its requests.
     reading: Arc<Mutex<()>>,
+    /// Whether somebody waited for the reader in vain.
+    hangs: AtomicBool,
 }
 
 #[derive(Debug)]
 struct List {
     ids: Arc<HashSet<Box<str>>>,
+    /// The SHA-256 of the file.
+    digest: [u8; 32],
     /// `None`: before the first request.
     read: Option<Timestamp>,
 }
@@ -62,12 +77,17 @@ impl DeniedSubjectsFile {
     /// See [`DeniedSubjectsError`].
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, DeniedSubjectsError> {
         let path = path.into();
-        let ids = Arc::new(read(&path)?);
+        let text = read(&path)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 path,
-                current: ArcSwap::from_pointee(List { ids, read: None }),
+                current: ArcSwap::from_pointee(List {
+                    ids: Arc::new(parse(&text)?),
+                    digest: Sha256::digest(&text).into(),
+                    read: None,
+                }),
                 reading: Arc::default(),
+                hangs: AtomicBool::new(false),
             }),
         })
     }
@@ -76,50 +96,73 @@ impl DeniedSubjectsFile {
 #[async_trait]
 impl DeniedSubjects for DeniedSubjectsFile {
     async fn denies(&self, principal: &Principal, now: Timestamp) -> bool {
-        let shared = &self.shared;
-        if !shared.is_young(now, READ_AGAIN) {
-            if shared.is_young(now, IN_FORCE) {
-                if let Ok(turn) = Arc::clone(&shared.reading).try_lock_owned() {
-                    drop(tokio::spawn(Arc::clone(shared).read_again(turn, now)));
-                }
-            } else {
-                let turn = Arc::clone(&shared.reading).lock_owned().await;
-                if !shared.is_young(now, IN_FORCE) {
-                    Arc::clone(shared).read_again(turn, now).await;
-                }
-            }
-        }
-        shared.current.load().ids.contains(&*principal.id)
+        self.shared.bring_up_to_date(now).await;
+        self.shared.current.load().ids.contains(&*principal.id)
     }
 }
 
 impl Shared {
+    async fn bring_up_to_date(self: &Arc<Self>, now: Timestamp) {
+        if self.is_young(now, READ_AGAIN) {
+            return;
+        }
+        if self.is_young(now, IN_FORCE) || self.hangs.load(Ordering::Relaxed) {
+            if let Ok(turn) = Arc::clone(&self.reading).try_lock_owned() {
+                drop(tokio::spawn(Arc::clone(self).read_again(turn, now)));
+            }
+            return;
+        }
+        let waited = timeout(PATIENCE, async {
+            let turn = Arc::clone(&self.reading).lock_owned().await;
+            // Whoever waited may find that the one it waited for has read it.
+            if !self.is_young(now, IN_FORCE) {
+                let reader = tokio::spawn(Arc::clone(self).read_again(turn, now));
+                drop(reader.await);
+            }
+        });
+        if waited.await.is_err() && !self.hangs.swap(true, Ordering::Relaxed) {
+            let file = self.path.display();
+            tracing::error!(%file, "the file hangs: the denied subjects stay as they were");
+        }
+    }
+
     fn is_young(&self, now: Timestamp, at_most: Duration) -> bool {
         let read = self.current.load().read;
         // A clock that was set back must not keep an old list in force.
-        read.is_some_and(|read| now.since(read).max(read.since(now)) < at_most)
+        read.is_some_and(|read| now.distance(read) < at_most)
     }
 
     /// A file that cannot be read leaves the last list in force: a moment without the file must
     /// neither let everybody in nor keep everybody out.
     async fn read_again(self: Arc<Self>, turn: OwnedMutexGuard<()>, now: Timestamp) {
-        let path = self.path.clone();
-        let ids = match tokio::task::spawn_blocking(move || read(&path)).await {
-            Ok(Ok(ids)) => Arc::new(ids),
+        let (path, current) = (self.path.clone(), self.current.load_full());
+        let known = current.digest;
+        let found = tokio::task::spawn_blocking(move || {
+            let text = read(&path)?;
+            let digest: [u8; 32] = Sha256::digest(&text).into();
+            let ids = (digest != known).then(|| parse(&text)).transpose()?;
+            Ok::<_, DeniedSubjectsError>((ids.map(Arc::new), digest))
+        });
+        let (ids, digest) = match found.await {
+            Ok(Ok((ids, digest))) => (ids, digest),
             Ok(Err(error)) => {
                 let file = self.path.display();
                 tracing::error!(%file, %error, "the denied subjects stay as they were");
-                Arc::clone(&self.current.load().ids)
+                (None, known)
             }
-            Err(_) => Arc::clone(&self.current.load().ids),
+            Err(_) => (None, known),
         };
-        let read = Some(now);
-        self.current.store(Arc::new(List { ids, read }));
+        self.current.store(Arc::new(List {
+            ids: ids.unwrap_or_else(|| Arc::clone(&current.ids)),
+            digest,
+            read: Some(now),
+        }));
+        self.hangs.store(false, Ordering::Relaxed);
         drop(turn);
     }
 }
 
-fn read(path: &Path) -> Result<HashSet<Box<str>>, DeniedSubjectsError> {
+fn read(path: &Path) -> Result<String, DeniedSubjectsError> {
     use std::io::Read as _;
     let mut text = String::new();
     let file = std::fs::File::open(path)?;
@@ -127,7 +170,7 @@ fn read(path: &Path) -> Result<HashSet<Box<str>>, DeniedSubjectsError> {
     if text.len() as u64 > MAX_BYTES {
         return Err(DeniedSubjectsError::TooLarge);
     }
-    parse(&text)
+    Ok(text)
 }
 
 /// One id a line, without the space around it; empty lines and those that begin with `#` say

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{error::Error as _, sync::OnceLock, time::Duration};
 
 use reqwest::{Client, StatusCode, Url, redirect::Policy};
 use serde::Deserialize;
@@ -11,21 +11,29 @@ use crate::{
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// For everything that one fetch takes, discovery included.
-const TIMEOUT: Duration = Duration::from_secs(3);
+/// So long may the fetch of a key set take, discovery included.
+pub const TIMEOUT: Duration = Duration::from_secs(3);
 /// For asking again what is known, so that there is time left for the address that was known before.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// An address that was discovered longer ago is asked for again.
 const DISCOVERED_FOR: Duration = Duration::from_hours(1);
 
 /// How an issuer's key set is fetched.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Fetch {
-    client: Client,
-    from: From,
+    place: Place,
     algorithms: Vec<Algorithm>,
     /// Whether there may be nothing at all.
     optional: bool,
+    /// Made when it is needed: it reads the machine's certificates, which takes longer than all
+    /// else that a start does.
+    client: OnceLock<Client>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Keys(Url),
+    Discovery { issuer: String, metadata: Url },
 }
 
 /// Why there is no key set.
@@ -33,14 +41,10 @@ pub(crate) struct Fetch {
 pub(crate) enum FetchError {
     /// There is none, as there may be.
     Absent,
-    /// What was wrong, without addresses.
+    /// Nothing came, or nothing that could be read. Without addresses.
     Failed(String),
-}
-
-#[derive(Debug, Clone)]
-enum From {
-    Keys(Url),
-    Discovery { issuer: String, metadata: Url },
+    /// What came says that it is not what we look for.
+    Wrong(&'static str),
 }
 
 /// Where keys were found the last time.
@@ -62,13 +66,10 @@ impl Fetch {
     /// From this address.
     pub(crate) fn from(uri: &str, algorithms: Vec<Algorithm>) -> Result<Self, IssuerError> {
         let uri = uri.parse().ok().filter(may_be_asked);
-        let uri = uri.ok_or(IssuerError::InsecureUri)?;
-        Ok(Self {
-            client: client(&uri)?,
-            from: From::Keys(uri),
+        Ok(Self::at(
+            Place::Keys(uri.ok_or(IssuerError::InsecureUri)?),
             algorithms,
-            optional: false,
-        })
+        ))
     }
 
     /// From where the issuer's metadata say.
@@ -80,16 +81,20 @@ impl Fetch {
         let base = issuer.strip_suffix('/').unwrap_or(issuer);
         let metadata = format!("{base}/.well-known/openid-configuration").parse();
         let metadata = metadata.ok().filter(|uri| plain && may_be_asked(uri));
-        let metadata = metadata.ok_or(IssuerError::NotDiscoverable)?;
-        Ok(Self {
-            client: client(&metadata)?,
-            from: From::Discovery {
-                issuer: issuer.to_owned(),
-                metadata,
-            },
+        let place = Place::Discovery {
+            issuer: issuer.to_owned(),
+            metadata: metadata.ok_or(IssuerError::NotDiscoverable)?,
+        };
+        Ok(Self::at(place, algorithms))
+    }
+
+    fn at(place: Place, algorithms: Vec<Algorithm>) -> Self {
+        Self {
+            place,
             algorithms,
             optional: false,
-        })
+            client: OnceLock::new(),
+        }
     }
 
     /// For an issuer that may not exist: who answers that there is no such thing is believed.
@@ -100,11 +105,21 @@ impl Fetch {
         }
     }
 
-    /// What is asked first, for logs.
-    pub(crate) fn address(&self) -> &Url {
-        match &self.from {
-            From::Keys(uri) => uri,
-            From::Discovery { metadata, .. } => metadata,
+    pub(crate) const fn is_optional(&self) -> bool {
+        self.optional
+    }
+
+    /// What is asked first, fit for logs: a query may have a secret in it.
+    pub(crate) fn address(&self) -> Url {
+        let mut address = self.first().clone();
+        address.set_query(None);
+        address
+    }
+
+    const fn first(&self) -> &Url {
+        match &self.place {
+            Place::Keys(uri) => uri,
+            Place::Discovery { metadata, .. } => metadata,
         }
     }
 
@@ -118,9 +133,9 @@ impl Fetch {
         now: Timestamp,
     ) -> Result<KeySet, FetchError> {
         let all = async {
-            let uri = match &self.from {
-                From::Keys(uri) => uri.clone(),
-                From::Discovery { issuer, metadata } => {
+            let uri = match &self.place {
+                Place::Keys(uri) => uri.clone(),
+                Place::Discovery { issuer, metadata } => {
                     self.discover(issuer, metadata, discovered, now).await?
                 }
             };
@@ -129,12 +144,7 @@ impl Fetch {
         };
         let fetched = tokio::time::timeout(TIMEOUT, all)
             .await
-            .unwrap_or_else(|_| {
-                Err(failed(format!(
-                    "it took longer than {} s",
-                    TIMEOUT.as_secs()
-                )))
-            });
+            .unwrap_or_else(|_| Err(failed(format!("it took longer than {TIMEOUT:?}"))));
         if fetched.is_err()
             && let Some(discovered) = discovered
         {
@@ -153,7 +163,7 @@ impl Fetch {
         now: Timestamp,
     ) -> Result<Url, FetchError> {
         if let Some(known) = discovered
-            && known.at.is_some_and(|at| now.since(at) < DISCOVERED_FOR)
+            && known.at.is_some_and(|at| now.distance(at) < DISCOVERED_FOR)
         {
             return Ok(known.keys.clone());
         }
@@ -172,9 +182,15 @@ impl Fetch {
                 });
                 Ok(keys)
             }
-            (Err(_), Some(known)) => Ok(known.keys.clone()),
+            (Err(FetchError::Failed(why)), Some(known)) => {
+                let uri = self.address();
+                tracing::warn!(%uri, failure = why, "discovery failed; the known address is asked");
+                Ok(known.keys.clone())
+            }
             (Err(FetchError::Failed(why)), None) => Err(failed(format!("discovery: {why}"))),
-            (Err(FetchError::Absent), None) => Err(FetchError::Absent),
+            // An issuer that says that it is another, or sends us where keys must not come from, is
+            // not one that is out of reach.
+            (Err(error), _) => Err(error),
         }
     }
 
@@ -184,16 +200,26 @@ impl Fetch {
             serde_json::from_slice(&body).map_err(|_| failed("it is not an issuer's metadata"))?;
         // Otherwise one tenant of a shared host could hand out keys for another (section 4.3).
         if metadata.issuer != issuer {
-            return Err(failed("it is another issuer's metadata"));
+            return Err(FetchError::Wrong(
+                "discovery found another issuer's metadata",
+            ));
         }
         let keys: Option<Url> = metadata.jwks_uri.parse().ok();
         // An issuer on the network must not send us to this machine's own ports.
-        keys.filter(|keys| keys.scheme() == "https" || (may_be_asked(keys) && may_be_clear(uri)))
-            .ok_or_else(|| failed("its jwks_uri is not an https address"))
+        keys.filter(|keys| may_be_asked(keys) && (is_secure(keys) || may_be_clear(uri)))
+            .ok_or(FetchError::Wrong(
+                "discovery found a jwks_uri that keys must not come from",
+            ))
     }
 
     async fn get(&self, uri: &Url) -> Result<Vec<u8>, FetchError> {
-        let request = self.client.get(uri.clone());
+        let client = if let Some(client) = self.client.get() {
+            client
+        } else {
+            let client = client(self.first()).map_err(|error| unanswered(&error))?;
+            self.client.get_or_init(|| client)
+        };
+        let request = client.get(uri.clone());
         let mut response = request.send().await.map_err(|error| unanswered(&error))?;
         match response.status() {
             StatusCode::OK => {}
@@ -221,7 +247,7 @@ fn failed(why: impl Into<String>) -> FetchError {
 /// like a name that nobody knows. The address, which is all that the error itself adds, is known.
 fn unanswered(error: &reqwest::Error) -> FetchError {
     let mut why = "it cannot be reached".to_owned();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(error) = source {
         why.push_str(": ");
         why.push_str(&error.to_string());
@@ -230,8 +256,8 @@ fn unanswered(error: &reqwest::Error) -> FetchError {
     failed(why)
 }
 
-fn client(first: &Url) -> Result<Client, IssuerError> {
-    let mut client = Client::builder()
+fn client(first: &Url) -> Result<Client, reqwest::Error> {
+    let client = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TIMEOUT)
         .redirect(Policy::none())
@@ -241,16 +267,20 @@ fn client(first: &Url) -> Result<Client, IssuerError> {
         .user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")));
     if may_be_clear(first) {
         // What is allowed in clear because it does not leave the machine must not be sent to a
-        // proxy that the environment names.
-        client = client.no_proxy();
+        // proxy that the environment names. It needs no certificates, and the machine may have none.
+        client.no_proxy().tls_certs_only([]).build()
     } else {
-        client = client.https_only(true);
+        client.https_only(true).build()
     }
-    client.build().map_err(IssuerError::Client)
 }
 
+/// Who may be asked for keys. A name and a password in an address would be shown and logged.
 fn may_be_asked(uri: &Url) -> bool {
-    uri.scheme() == "https" || may_be_clear(uri)
+    (is_secure(uri) || may_be_clear(uri)) && uri.username().is_empty() && uri.password().is_none()
+}
+
+fn is_secure(uri: &Url) -> bool {
+    uri.scheme() == "https"
 }
 
 fn may_be_clear(uri: &Url) -> bool {

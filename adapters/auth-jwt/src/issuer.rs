@@ -105,17 +105,16 @@ pub enum IssuerError {
     #[error("algorithms must not be empty")]
     NoAlgorithms,
     /// The key set's address is not one that keys may come from.
-    #[error("jwks_uri must be an https address (http only for a loopback address)")]
+    #[error(
+        "must be an https address (http only for a loopback address), without a user or password"
+    )]
     InsecureUri,
     /// Discovery begins at the issuer, and this one is no address that it may begin at.
     #[error(
-        "without jwks_uri, jwks_file or jwks the issuer must be an https address without a query \
-         (http only for a loopback address)"
+        "without jwks_uri, jwks_file or jwks the issuer must be an https address (http only for a \
+         loopback address), without a query, a user or a password"
     )]
     NotDiscoverable,
-    /// The HTTP client could not be set up.
-    #[error("the HTTP client cannot be set up")]
-    Client(#[source] reqwest::Error),
     /// The key set given does not read.
     #[error("the key set cannot be used: {0}")]
     Keys(#[from] KeySetError),
@@ -185,7 +184,7 @@ impl IssuerSettings {
     pub fn at(self, issuer: &str) -> Self {
         Self {
             issuer: issuer.to_owned(),
-            keys: KeysFrom::Uri(format!("{issuer}/.well-known/jwks.json")),
+            keys: KeysFrom::Uri(key_set_of(issuer)),
             ..self
         }
     }
@@ -195,6 +194,12 @@ impl IssuerSettings {
     pub fn name(&self) -> &str {
         self.known_as.as_deref().unwrap_or(&self.issuer)
     }
+}
+
+/// Where an issuer of Cognito's kind has its keys.
+fn key_set_of(issuer: &str) -> String {
+    let base = issuer.strip_suffix('/').unwrap_or(issuer);
+    format!("{base}/.well-known/jwks.json")
 }
 
 fn cognito_issuer(service: &str, region: &str, user_pool_id: &str) -> String {
@@ -231,10 +236,14 @@ impl Issuer {
         }
         let algorithms = settings.algorithms.clone();
         let keys = match &settings.keys {
-            KeysFrom::Json(json) => KeySource::fixed(KeySet::parse(json.as_bytes(), &algorithms)?),
+            KeysFrom::Json(json) => {
+                KeySource::fixed(KeySet::parse_given(json.as_bytes(), &algorithms)?)
+            }
             // Not every pool has its other name. Whoever makes that name up must get a 401, and
             // not a 503 with a warning in the log.
-            KeysFrom::Uri(uri) if settings.known_as.is_some() => {
+            KeysFrom::Uri(uri)
+                if settings.known_as.is_some() && *uri == key_set_of(&settings.issuer) =>
+            {
                 KeySource::remote(Fetch::from(uri, algorithms)?.optional())
             }
             KeysFrom::Uri(uri) => KeySource::remote(Fetch::from(uri, algorithms)?),
@@ -243,6 +252,12 @@ impl Issuer {
             }
         };
         Ok(Self { settings, keys })
+    }
+
+    /// Whether its keys are fetched.
+    #[must_use]
+    pub const fn asks_for_keys(&self) -> bool {
+        !matches!(self.settings.keys, KeysFrom::Json(_))
     }
 
     /// What it was made of.

@@ -28,12 +28,20 @@ pub enum KeySetError {
     /// More than is ever read.
     #[error("it is larger than {MAX_BYTES} bytes or has more than {MAX_KEYS} keys")]
     TooLarge,
-    /// Nothing in it could verify a token.
+    /// Nothing in one that is given once and for all could ever verify a token.
     #[error(
         "it has no key that can be used: with kid, for signatures, for the issuer's algorithms"
     )]
     NoUsableKey,
+    /// It is kept, and perhaps shown, where no secret should be.
+    #[error(
+        "it has a private or a symmetric key in it, which must not be here: take the public ones"
+    )]
+    Secret,
 }
+
+/// Members of keys that are secrets (RFC 7518, sections 6.2.2, 6.3.2 and 6.4).
+const SECRETS: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "k"];
 
 #[derive(Deserialize)]
 struct RawKeySet {
@@ -41,8 +49,29 @@ struct RawKeySet {
 }
 
 impl KeySet {
+    /// Reads a key set that is given once and for all, in a configuration or a file.
+    ///
+    /// # Errors
+    /// See [`KeySetError`].
+    pub fn parse_given(json: &[u8], algorithms: &[Algorithm]) -> Result<Self, KeySetError> {
+        let set = Self::parse(json, algorithms)?;
+        let raw: RawKeySet = serde_json::from_slice(json).map_err(|_| KeySetError::Malformed)?;
+        if raw
+            .keys
+            .iter()
+            .any(|key| SECRETS.iter().any(|name| key.get(name).is_some()))
+        {
+            return Err(KeySetError::Secret);
+        }
+        if set.keys.is_empty() {
+            return Err(KeySetError::NoUsableKey);
+        }
+        Ok(set)
+    }
+
     /// Reads a key set whole, for signatures by `algorithms`. Keys that cannot be used are left out:
-    /// an issuer may publish others beside them. Of two with one `kid` the first counts.
+    /// an issuer may publish others beside them. Of two with one `kid` the first counts. A set may
+    /// have none that can be used: an issuer that withdraws its keys means it.
     ///
     /// # Errors
     /// See [`KeySetError`].
@@ -62,11 +91,11 @@ impl KeySet {
                 keys.entry(jwk.kid).or_insert_with(|| Arc::new(usable));
             }
         }
-        if keys.is_empty() {
-            Err(KeySetError::NoUsableKey)
-        } else {
-            Ok(Self { keys })
-        }
+        Ok(Self { keys })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
     }
 
     pub(crate) fn get(&self, kid: &str) -> Option<&Arc<Key>> {

@@ -1,4 +1,10 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwapOption;
 use tokio::{
@@ -23,9 +29,12 @@ const FRESH: Duration = Duration::from_hours(1);
 const USABLE: Duration = Duration::from_hours(25);
 /// The issuer is asked at most this often, whatever came of it.
 const COOL_DOWN: Duration = Duration::from_secs(10);
-/// So many requests may wait for a fetch while others are served with the keys that are known. A
-/// flood of made-up `kid`s and an issuer that does not answer must not fill the whole server.
+const ENDED: &str = "it was broken off";
+/// So many requests may wait for a fetch while there are others that could be served. A flood of
+/// made-up tokens and an issuer that does not answer must not fill the whole server.
 const WAITING: usize = 256;
+/// When to come back where the wait cannot be told.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Where an issuer's keys come from, and the ones that are known.
 #[derive(Debug)]
@@ -48,9 +57,12 @@ struct Known {
 #[derive(Debug, Clone)]
 struct Remote {
     fetch: Arc<Fetch>,
-    /// One fetch at a time. Requests whose key is known never wait for it.
+    /// One fetch at a time: it is held by whoever fetches, and waited for by those who have no key
+    /// without the fetch. Requests whose key is known never wait.
     flight: Arc<Mutex<Flight>>,
     waiting: Arc<Semaphore>,
+    /// Whether the last fetch came to nothing.
+    failing: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +86,11 @@ pub(crate) enum NoKey {
     /// The issuer has no such key.
     Unknown,
     /// The issuer could not be asked.
-    Unavailable(StoreError),
+    Unavailable {
+        source: StoreError,
+        /// When it may be asked again.
+        retry_after: Duration,
+    },
 }
 
 impl KeySource {
@@ -92,6 +108,7 @@ impl KeySource {
             fetch: Arc::new(fetch),
             flight: Arc::default(),
             waiting: Arc::new(Semaphore::new(WAITING)),
+            failing: Arc::default(),
         };
         Self::of(None, Some(remote))
     }
@@ -113,11 +130,12 @@ impl KeySource {
     }
 
     /// Whether the key that was found is still what the issuer signs with under `kid`.
-    pub(crate) fn still_has(&self, kid: &str, found: &Found) -> bool {
+    pub(crate) fn still_has(&self, kid: &str, found: &Found, now: Timestamp) -> bool {
         let known = self.current.0.load();
         known.as_ref().is_some_and(|known| {
             let same = |key| Arc::ptr_eq(key, &found.key);
-            known.generation == found.generation || known.set.get(kid).is_some_and(same)
+            known.is_usable(now)
+                && (known.generation == found.generation || known.set.get(kid).is_some_and(same))
         })
     }
 
@@ -141,8 +159,8 @@ impl KeySource {
             return Ok(old);
         }
         let permit = remote.waiting.try_acquire();
-        if permit.is_err() && self.current.is_usable(now) {
-            return Err(remote.silent("too many requests wait for it"));
+        if permit.is_err() && (self.current.is_usable(now) || remote.is_doubtful()) {
+            return Err(remote.silent("too many requests wait for it", SOON));
         }
         let mut flight = Arc::clone(&remote.flight).lock_owned().await;
         // Whoever waited may find that the fetch it waited for was the one it needed.
@@ -153,7 +171,7 @@ impl KeySource {
             flight = self
                 .fetch(remote, flight, now)
                 .await
-                .map_err(|_| remote.silent("it ended"))?;
+                .map_err(|_| remote.silent(ENDED, COOL_DOWN))?;
         }
         match (
             self.current.key(kid, now, Known::is_usable),
@@ -161,7 +179,8 @@ impl KeySource {
         ) {
             (Some(key), _) => Ok(key),
             (None, None | Some(FetchError::Absent)) => Err(NoKey::Unknown),
-            (None, Some(FetchError::Failed(why))) => Err(remote.silent(why)),
+            (None, Some(FetchError::Failed(why))) => Err(remote.silent(why, flight.wait(now))),
+            (None, Some(FetchError::Wrong(why))) => Err(remote.silent(why, flight.wait(now))),
         }
     }
 
@@ -173,25 +192,15 @@ impl KeySource {
         mut flight: OwnedMutexGuard<Flight>,
         now: Timestamp,
     ) -> JoinHandle<OwnedMutexGuard<Flight>> {
-        let (fetch, current) = (Arc::clone(&remote.fetch), Arc::clone(&self.current));
+        let (remote, current) = (remote.clone(), Arc::clone(&self.current));
         tokio::spawn(async move {
             flight.last = Some(now);
-            match fetch.run(&mut flight.discovered, now).await {
-                Ok(set) => {
-                    flight.failure = None;
-                    current.replace(set, now);
-                }
-                Err(failure) => {
-                    let uri = fetch.address();
-                    match &failure {
-                        FetchError::Absent => tracing::debug!(%uri, "there is no key set"),
-                        FetchError::Failed(failure) => {
-                            tracing::warn!(%uri, failure, "the key set could not be fetched");
-                        }
-                    }
-                    flight.failure = Some(failure);
-                }
-            }
+            // In force unless the fetch comes to an end of its own.
+            flight.failure = Some(FetchError::Failed(ENDED.to_owned()));
+            let fetched = remote.fetch.run(&mut flight.discovered, now).await;
+            remote.tell(&fetched);
+            remote.failing.store(fetched.is_err(), Ordering::Relaxed);
+            flight.failure = fetched.map(|set| current.replace(set, now)).err();
             flight
         })
     }
@@ -230,7 +239,7 @@ impl Known {
     /// A clock that was set back far leaves a set from the future, which is as good as an old one.
     fn is_fresh(&self, now: Timestamp) -> bool {
         self.fetched
-            .is_none_or(|fetched| distance(now, fetched) < FRESH)
+            .is_none_or(|fetched| now.distance(fetched) < FRESH)
     }
 
     fn is_usable(&self, now: Timestamp) -> bool {
@@ -240,20 +249,45 @@ impl Known {
 }
 
 impl Flight {
+    /// How long until the issuer may be asked again.
+    fn wait(&self, now: Timestamp) -> Duration {
+        let since = self.last.map_or(COOL_DOWN, |last| now.distance(last));
+        COOL_DOWN.saturating_sub(since).max(SOON)
+    }
+
     fn is_due(&self, now: Timestamp) -> bool {
         // A clock that was set back far must not make the wait any longer.
-        self.last
-            .is_none_or(|last| distance(now, last) >= COOL_DOWN)
+        self.last.is_none_or(|last| now.distance(last) >= COOL_DOWN)
     }
 }
 
 impl Remote {
-    fn silent(&self, failure: &str) -> NoKey {
-        let said = format!("key set {}: {failure}", self.fetch.address());
-        NoKey::Unavailable(StoreError::new(StoreErrorKind::Unavailable, said))
+    /// Whether there may be nothing to wait for. The first fetch is waited for by all: without it
+    /// nobody could be served.
+    fn is_doubtful(&self) -> bool {
+        self.fetch.is_optional() || self.failing.load(Ordering::Relaxed)
     }
-}
 
-fn distance(one: Timestamp, other: Timestamp) -> Duration {
-    one.since(other).max(other.since(one))
+    fn silent(&self, failure: &str, retry_after: Duration) -> NoKey {
+        let said = format!("key set {}: {failure}", self.fetch.address());
+        NoKey::Unavailable {
+            source: StoreError::new(StoreErrorKind::Unavailable, said),
+            retry_after,
+        }
+    }
+
+    /// Once for each fetch, and not for each request that needed it.
+    fn tell(&self, fetched: &Result<KeySet, FetchError>) {
+        const FAILED: &str = "the key set could not be fetched";
+        let uri = self.fetch.address();
+        match fetched {
+            Ok(set) if set.is_empty() => {
+                tracing::warn!(%uri, "the key set has no key that can be used: its tokens are refused");
+            }
+            Ok(_) => {}
+            Err(FetchError::Absent) => tracing::debug!(%uri, "there is no key set"),
+            Err(FetchError::Failed(failure)) => tracing::warn!(%uri, failure, "{FAILED}"),
+            Err(FetchError::Wrong(failure)) => tracing::warn!(%uri, failure, "{FAILED}"),
+        }
+    }
 }

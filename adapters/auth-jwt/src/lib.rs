@@ -21,6 +21,7 @@ mod verifier;
 pub use algorithm::Algorithm;
 pub use denied::{DeniedSubjectsError, DeniedSubjectsFile};
 pub use development::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DevelopmentKey, TokenRequest};
+pub use fetch::TIMEOUT as KEY_SET_TIMEOUT;
 pub use issuer::{Audience, Issuer, IssuerError, IssuerSettings, KeysFrom, TokenUse};
 pub use key_set::{KeySet, KeySetError};
 pub use verifier::{JwtVerifier, MAX_TOKEN_BYTES};

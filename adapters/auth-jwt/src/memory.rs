@@ -34,11 +34,12 @@ pub(crate) struct Verified {
     pub(crate) principal: Arc<Principal>,
     /// Leeway included.
     pub(crate) expires: Timestamp,
-    pub(crate) forget_at: Timestamp,
+    /// When that was.
+    pub(crate) at: Timestamp,
     /// Its place in the list.
     pub(crate) issuer: usize,
     pub(crate) kid: String,
-    pub(crate) key: Found,
+    pub(crate) found: Found,
 }
 
 /// A token that no other time will make right.

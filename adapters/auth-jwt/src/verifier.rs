@@ -61,7 +61,8 @@ impl JwtVerifier {
                 return Some(Err(TokenError::Expired));
             }
             let issuer = self.issuers.get(known.issuer)?;
-            if now < known.forget_at && issuer.keys.still_has(&known.kid, &known.key) {
+            let recent = now.distance(known.at) < REMEMBERED_FOR;
+            if recent && issuer.keys.still_has(&known.kid, &known.found, now) {
                 return Some(Ok(Arc::clone(&known.principal)));
             }
             self.memory.forget(token);
@@ -114,10 +115,10 @@ impl JwtVerifier {
         Ok(Verified {
             principal: Arc::new(principal),
             expires,
-            forget_at: now.plus(REMEMBERED_FOR),
+            at: now,
             issuer: index,
             kid: token.kid,
-            key: found,
+            found,
         })
     }
 }
@@ -164,7 +165,13 @@ impl From<NoKey> for Rejected {
     fn from(missing: NoKey) -> Self {
         Self::ForNow(match missing {
             NoKey::Unknown => TokenError::Invalid("the token's key is not known"),
-            NoKey::Unavailable(error) => TokenError::KeySetUnavailable(error),
+            NoKey::Unavailable {
+                source,
+                retry_after,
+            } => TokenError::KeySetUnavailable {
+                source,
+                retry_after,
+            },
         })
     }
 }

@@ -10,6 +10,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -363,7 +364,10 @@ impl TokenVerifier for PlainTokens {
             "expired" => return Err(TokenError::Expired),
             "unavailable" => {
                 let fault = fault(StoreErrorKind::Unavailable);
-                return Err(TokenError::KeySetUnavailable(fault));
+                return Err(TokenError::KeySetUnavailable {
+                    source: fault,
+                    retry_after: Duration::from_secs(7),
+                });
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -28,5 +28,10 @@ pub enum TokenError {
     Expired,
     /// Whether it is one cannot be told: the issuer's key set could not be had.
     #[error("the issuer's key set could not be had")]
-    KeySetUnavailable(#[source] StoreError),
+    KeySetUnavailable {
+        /// What was wrong.
+        source: StoreError,
+        /// When it is worth asking again.
+        retry_after: Duration,
+    },
 }

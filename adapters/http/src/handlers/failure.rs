@@ -37,9 +37,13 @@ pub(crate) fn of_refusal(refusal: Refusal, id: RequestId) -> Problem {
         ),
         Refusal::InvalidApiKey => Problem::new(ErrorCode::InvalidApiKey),
         Refusal::Limited(refused) => of_limit(&refused),
-        Refusal::Token(TokenError::KeySetUnavailable(error)) | Refusal::Store(error) => {
-            of_store(&error, id)
+        // Not logged: the one who asked the issuer has said why, and a flood of made-up tokens must
+        // not be a flood of lines.
+        Refusal::Token(TokenError::KeySetUnavailable { retry_after, .. }) => {
+            Problem::new(ErrorCode::Unavailable)
+                .header(header::RETRY_AFTER, whole_seconds(retry_after).into())
         }
+        Refusal::Store(error) => of_store(&error, id),
     }
 }
 

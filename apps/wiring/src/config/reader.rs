@@ -225,6 +225,7 @@ impl Reader {
 
     /// Says how the value of `key` is shown, when it is neither plainly nor not at all.
     pub(crate) fn show(&mut self, key: &str, value: &str) {
+        let key = format!("{}{key}", self.prefix);
         if let Some(line) = self.effective.iter_mut().find(|line| line.key == key) {
             value.clone_into(&mut line.value);
         }

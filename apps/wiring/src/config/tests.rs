@@ -53,7 +53,7 @@ fn the_environment_wins_over_the_file_and_is_read_by_the_wanted_type() {
         ("USHER_API__ID", "123"),
         ("USHER_API__STAGE", "1e5"),
         ("USHER_SERVER__MAX_IN_FLIGHT", "7"),
-        ("USHER_SERVER__REQUESTTIMEOUT", "3s"),
+        ("USHER_SERVER__REQUESTTIMEOUT", "4s"),
         ("USHER_ACCESS__SCOPES__READ", "[\"a\",\"b\"]"),
         ("USHER_CONFIG", "ignored.toml"),
         ("PATH", "/bin"),
@@ -61,7 +61,7 @@ fn the_environment_wins_over_the_file_and_is_read_by_the_wanted_type() {
     let (config, effective) = read(&toml, &environment).unwrap();
     assert_eq!((&*config.api.api_id, &*config.api.stage), ("123", "1e5"));
     assert_eq!(config.server.max_in_flight, 7);
-    assert_eq!(config.server.request_timeout, Duration::from_secs(3));
+    assert_eq!(config.server.request_timeout, Duration::from_secs(4));
     assert_eq!(config.access.read_scopes.len(), 2);
     let line = effective
         .iter()

@@ -1,10 +1,11 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use usher_auth_jwt::{
     Algorithm, DeniedSubjectsFile, Issuer, IssuerError, IssuerSettings, KeysFrom, TokenUse,
 };
+use usher_domain::user_id::UserId;
 
-use super::duration;
+use super::{duration, file};
 use crate::config::reader::Reader;
 
 /// `[identity]`
@@ -16,9 +17,16 @@ pub struct IdentityConfig {
     pub denied_subjects: Option<DeniedSubjectsFile>,
 }
 
+/// Clocks that differ by more have to be set.
+const MAX_LEEWAY: Duration = Duration::from_mins(5);
+
 pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
     let leeway = reader.duration("identity.leeway");
     let leeway = duration(reader, "identity.leeway", leeway, "30s");
+    if leeway > MAX_LEEWAY {
+        let detail = "must be at most 5m: a token is good for so much longer than it says";
+        reader.wrong("identity.leeway", detail.to_owned());
+    }
     let shared = reader.flag("identity.shared_subjects");
     let shared = reader.default("identity.shared_subjects", shared, false);
     let denied_subjects = denied_subjects(reader);
@@ -33,6 +41,7 @@ pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
         for settings in settings {
             if !names.insert(settings.issuer.clone()) {
                 reader.wrong("issuer", "two issuers have the same name".to_owned());
+                return None;
             }
             issuers.push(open(reader, IssuerSettings { leeway, ..settings })?);
         }
@@ -51,11 +60,26 @@ pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
              say with identity.shared_subjects = true that they share their users",
         );
     }
+    if let Some(prefix) = distinct.iter().find(|prefix| swallows(prefix, &distinct)) {
+        let detail = format!(
+            "the subject_prefix {prefix:?} begins as another does, so it must end in a character \
+             such as : that keeps the other's subjects apart from its own"
+        );
+        reader.missing("identity.issuers", &detail);
+    }
     let issuers = issuers.into_iter().flatten().collect();
     IdentityConfig {
         issuers,
         denied_subjects,
     }
+}
+
+/// Whether a prefix that begins with another one takes subjects away from it: tokens are refused
+/// whose id begins with another issuer's longer prefix, and of an issuer without a prefix that would
+/// be everybody whose name begins so.
+fn swallows(prefix: &str, all: &BTreeSet<&String>) -> bool {
+    let extends = |other: &&&String| prefix != other.as_str() && prefix.starts_with(other.as_str());
+    prefix.ends_with(char::is_alphanumeric) && all.iter().any(|other| extends(&other))
 }
 
 fn open(reader: &mut Reader, settings: IssuerSettings) -> Option<Issuer> {
@@ -70,9 +94,7 @@ fn open(reader: &mut Reader, settings: IssuerSettings) -> Option<Issuer> {
         IssuerError::Keys(_) if reader.is_set("jwks_file") => "jwks_file",
         IssuerError::Keys(_) => "jwks",
         IssuerError::InsecureUri if reader.is_set("jwks_uri") => "jwks_uri",
-        IssuerError::InsecureUri | IssuerError::NotDiscoverable | IssuerError::Client(_) => {
-            "issuer"
-        }
+        IssuerError::InsecureUri | IssuerError::NotDiscoverable => "issuer",
     };
     reader.wrong(key, error.to_string());
     None
@@ -106,6 +128,11 @@ fn issuer(reader: &mut Reader) -> Option<Vec<IssuerSettings>> {
     }
     let subject_prefix = reader.text("subject_prefix");
     let subject_prefix = reader.default("subject_prefix", subject_prefix, String::new());
+    if UserId::parse(&format!("{subject_prefix}x")).is_err() {
+        let detail = "no profile could belong to anybody: it has a character that a user id cannot \
+                      have, or is too long";
+        reader.wrong("subject_prefix", detail.to_owned());
+    }
     let keys = keys(reader);
     let settings = match kind? {
         Kind::Cognito => cognito(reader),
@@ -144,10 +171,9 @@ fn cognito(reader: &mut Reader) -> Option<Vec<IssuerSettings>> {
     // a host that does not exist, or is somebody else's.
     if issuer.is_none() {
         if !is_region(&region) {
-            reader.wrong(
-                "region",
-                "must be a region such as \"eu-west-1\"".to_owned(),
-            );
+            let form = "must be a region such as \"eu-west-1\"; in partitions other than aws, aws-cn \
+                        and aws-us-gov, issuer says where the pool is";
+            reader.wrong("region", form.to_owned());
         } else if !is_pool_of(&region, &pool) {
             let form = format!("must be a user pool of the region, such as \"{region}_AbCdEfGhI\"");
             reader.wrong("user_pool_id", form);
@@ -163,7 +189,10 @@ fn cognito(reader: &mut Reader) -> Option<Vec<IssuerSettings>> {
 }
 
 fn is_region(region: &str) -> bool {
-    region.split('-').count() >= 3
+    // Their domains are others, and not all are public.
+    let elsewhere = ["eusc-", "us-iso", "eu-iso"];
+    !elsewhere.iter().any(|prefix| region.starts_with(prefix))
+        && region.split('-').count() >= 3
         && region.split('-').all(|part| !part.is_empty())
         && region
             .bytes()
@@ -215,25 +244,28 @@ fn oidc(reader: &mut Reader) -> Option<IssuerSettings> {
 
 /// Where keys are, if that is said; an error has been reported.
 fn keys(reader: &mut Reader) -> Result<Option<KeysFrom>, ()> {
-    let given = ["jwks_uri", "jwks", "jwks_file"].map(|key| (key, reader.text(key)));
-    let mut given = given
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)));
-    let Some((key, value)) = given.next() else {
-        return Ok(None);
-    };
-    if let Some((second, _)) = given.next() {
-        reader.wrong(second, format!("{key} is given as well; give one of them"));
-        return Err(());
+    let (uri, json) = (reader.text("jwks_uri"), reader.text("jwks"));
+    if let Some(uri) = &uri {
+        // What a query has in it may be a secret.
+        reader.show("jwks_uri", uri.split('?').next().unwrap_or_default());
     }
-    let keys = match key {
-        "jwks_uri" => KeysFrom::Uri(value),
-        "jwks" => KeysFrom::Json(value),
-        _ => KeysFrom::Json(std::fs::read_to_string(value).map_err(|error| {
-            reader.wrong(key, format!("the file cannot be read: {error}"));
-        })?),
-    };
-    Ok(Some(keys))
+    if let Some(json) = &json {
+        reader.show("jwks", &format!("({} bytes)", json.len()));
+    }
+    let file = file(reader, "jwks_file").map(|(_, json)| json);
+    let given = ["jwks_uri", "jwks", "jwks_file"].map(|key| (key, reader.is_set(key)));
+    let mut given = given.into_iter().filter(|(_, is_set)| *is_set);
+    match (given.next(), given.next()) {
+        (None, _) => Ok(None),
+        (Some((key, _)), Some((second, _))) => {
+            reader.wrong(second, format!("{key} is given as well; give one of them"));
+            Err(())
+        }
+        (Some(_), None) => {
+            let keys = uri.map(KeysFrom::Uri).or(json.or(file).map(KeysFrom::Json));
+            keys.map(Some).ok_or(())
+        }
+    }
 }
 
 fn not_empty(reader: &mut Reader, key: &str, why: &str) -> Option<Vec<String>> {

@@ -8,6 +8,7 @@ mod usage;
 
 use std::{net::SocketAddr, time::Duration};
 
+use usher_auth_jwt::{Issuer, KEY_SET_TIMEOUT};
 use usher_domain::{access::Policy, usage::plan::ApiStage};
 use usher_http::CorsOrigins;
 
@@ -98,6 +99,13 @@ impl Config {
         {
             let detail = "must be shorter than server.request_timeout, which ends the request";
             reader.wrong("store.timeout", detail.to_owned());
+        }
+        // The fetch of a key set is part of the request that needs it.
+        if server.request_timeout <= KEY_SET_TIMEOUT
+            && identity.issuers.iter().any(Issuer::asks_for_keys)
+        {
+            let detail = "must be longer than 3 s, in which an issuer may answer with its key set";
+            reader.wrong("server.request_timeout", detail.to_owned());
         }
         let access = access::access(&mut reader, &identity.issuers);
         let usage = usage::usage(&mut reader, &api);

@@ -208,6 +208,7 @@ fn slips() -> Vec<(String, &'static str, &'static str)> {
         (in_oidc("client_ids = [\"x\"]"), "client_ids", unknown),
         (pool("Ireland", "Ireland_a"), "region", region),
         (pool("eu-west-1.evil.example/", "x"), "region", region),
+        (pool("eusc-de-east-1", "eusc-de-east-1_a"), "region", region),
         (pool("eu-west-1", "us-east-1_a"), "user_pool_id", of_region),
         (
             pool("eu-west-1", "eu-west-1_a/b"),
@@ -224,6 +225,26 @@ fn slips() -> Vec<(String, &'static str, &'static str)> {
             "jwks",
             "jwks_uri is given as well",
         ),
+        (
+            in_oidc("jwks_uri = \"https://user:hunter2@idp.example.com/\""),
+            "jwks_uri",
+            not_https,
+        ),
+        (
+            in_pool("issuer = \"http://cognito-local:9229/x\""),
+            "issuer",
+            not_https,
+        ),
+        (
+            in_oidc("subject_prefix = \"google/\""),
+            "subject_prefix",
+            "no profile could belong to anybody",
+        ),
+        (
+            in_oidc("jwks = '{\"keys\":[{\"kty\":\"RSA\",\"d\":\"hunter2\"}]}'"),
+            "jwks",
+            "a private or a symmetric key",
+        ),
         (in_oidc("jwks = \"{}\""), "jwks", "not a JSON Web Key Set"),
         // It signs with another algorithm than the ones that are let through.
         (
@@ -234,7 +255,7 @@ fn slips() -> Vec<(String, &'static str, &'static str)> {
         (
             in_oidc("jwks_file = \"/none\""),
             "jwks_file",
-            "the file cannot be read",
+            "/none cannot be read",
         ),
         (
             "kind = \"oidc\"\nissuer = \"accounts.example.com\"\naudiences = [\"x\"]".to_owned(),
@@ -251,6 +272,7 @@ fn what_is_wrong_with_an_issuer_is_told_once_with_its_place() {
         let told = errors(&[&issuer]);
         let there = |error: &&String| error.starts_with(&start);
         let count = told.iter().filter(there).count();
+        assert!(!told.join("").contains("hunter2"), "{told:?}");
         assert!(
             count == 1 && told.iter().any(|error| error.contains(said)),
             "{issuer}: {told:?}"
@@ -275,6 +297,53 @@ fn issuers_share_their_users_only_when_told_so() {
         read(&toml(&three), &[]).is_err(),
         "all of them have to differ"
     );
+}
+
+/// Of an issuer without a prefix, everybody whose name begins with an `a` would be another's.
+#[test]
+fn a_prefix_that_extends_another_is_kept_apart_from_it() {
+    let with = |one: &str, other: &str| {
+        let one = format!("{POOL}subject_prefix = \"{one}\"");
+        let other = format!("{OIDC}subject_prefix = \"{other}\"");
+        read(&toml(&[&one, &other]), &[])
+    };
+    for (one, other) in [("", "a"), ("a", ""), ("x:", "x:y"), ("", "ü")] {
+        let errors = with(one, other).unwrap_err();
+        assert!(errors[0].contains("must end in a character"), "{errors:?}");
+    }
+    for (one, other) in [("", "a:"), ("a", "b"), ("x:", "x:y:"), ("a:", "ab")] {
+        assert!(with(one, other).is_ok(), "{one} {other}");
+    }
+}
+
+#[test]
+fn what_a_deadline_cannot_hold_is_refused() {
+    let errors = |variable| read(&toml(&[OIDC]), &[variable]).map(drop).unwrap_err();
+    let leeway = errors(("USHER_IDENTITY__LEEWAY", "301s"));
+    assert!(leeway[0].starts_with("identity.leeway: must be at most 5m"));
+    assert!(read(&toml(&[OIDC]), &[("USHER_IDENTITY__LEEWAY", "5m")]).is_ok());
+    let short = ("USHER_SERVER__REQUEST_TIMEOUT", "3s");
+    let timeout = errors(short);
+    assert!(timeout[0].starts_with("server.request_timeout: must be longer"));
+    // Nothing is fetched where the keys are given.
+    let given = format!("{OIDC}jwks = '''{EC_KEYS}'''\nalgorithms = [\"ES256\"]");
+    assert!(read(&toml(&[&given]), &[short]).is_ok());
+}
+
+#[test]
+fn neither_a_query_nor_a_whole_key_set_is_shown() {
+    let uri = format!("{OIDC}jwks_uri = \"https://idp.example.com/keys?sig=hunter2\"");
+    let inline = format!("{OIDC}jwks = '''{EC_KEYS}'''\nalgorithms = [\"ES256\"]");
+    for (issuer, shown) in [
+        (&uri, "https://idp.example.com/keys".to_owned()),
+        (&inline, format!("({} bytes)", EC_KEYS.len())),
+    ] {
+        let (_, effective) = read(&toml(&[issuer]), &[]).expect("a configuration");
+        let keys = effective
+            .iter()
+            .find(|line| line.key.starts_with("identity.issuers[0].jwks"));
+        assert_eq!(keys.expect("a line").value, shown);
+    }
 }
 
 #[test]
