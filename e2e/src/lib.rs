@@ -14,6 +14,7 @@
 //! * `durability::…`: `kill -9` while writing.
 //! * `identity::…`: tokens of others, with the tools that `.ci/identity-tools` installs: npm's
 //!   cognito-local and jose, `PyPI`'s `PyJWT`, and npm's aws-jwt-verify for its judgement.
+//! * `tls::…`: issuers' keys over TLS, under an authority of the tests' own.
 //!
 //! # The binaries
 //!

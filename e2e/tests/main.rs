@@ -7,6 +7,7 @@ mod durability;
 mod identity;
 mod slow;
 mod support;
+mod tls;
 
 use support::matrix::on_every_deployment;
 

@@ -47,6 +47,17 @@ pub(crate) enum FetchError {
     Wrong(&'static str),
 }
 
+impl FetchError {
+    /// What went wrong, if anything did.
+    pub(crate) fn why(&self) -> Option<&str> {
+        match self {
+            Self::Absent => None,
+            Self::Failed(why) => Some(why),
+            Self::Wrong(why) => Some(why),
+        }
+    }
+}
+
 /// Where keys were found the last time.
 #[derive(Debug)]
 pub(crate) struct Discovered {
@@ -60,6 +71,14 @@ pub(crate) struct Discovered {
 struct Metadata {
     issuer: String,
     jwks_uri: String,
+}
+
+/// Has the next fetch ask the issuer where its keys are: they may have moved. Until it is told where
+/// to, the old place is the best there is.
+pub(crate) const fn doubt(discovered: &mut Option<Discovered>) {
+    if let Some(discovered) = discovered {
+        discovered.at = None;
+    }
 }
 
 impl Fetch {
@@ -145,12 +164,8 @@ impl Fetch {
         let fetched = tokio::time::timeout(TIMEOUT, all)
             .await
             .unwrap_or_else(|_| Err(failed(format!("it took longer than {TIMEOUT:?}"))));
-        if fetched.is_err()
-            && let Some(discovered) = discovered
-        {
-            // The keys may have moved, so the next fetch asks again; until it is told where to, the
-            // old place is the best there is.
-            discovered.at = None;
+        if fetched.is_err() {
+            doubt(discovered);
         }
         fetched
     }

@@ -99,28 +99,31 @@ fn decoding(jwk: &Jwk) -> Option<(Family, DecodingKey)> {
         ("RSA", _) => Some((Family::Rsa, rsa(jwk.n.as_deref()?, jwk.e.as_deref()?)?)),
         ("EC", Some("P-256")) => Some((Family::P256, point(x?, y?, 32)?)),
         ("EC", Some("P-384")) => Some((Family::P384, point(x?, y?, 48)?)),
-        ("OKP", Some("Ed25519")) => {
-            let key = DecodingKey::from_ed_components(x?).ok()?;
-            (key.try_get_as_bytes().ok()?.len() == 32).then_some((Family::Ed25519, key))
-        }
+        ("OKP", Some("Ed25519")) => Some((Family::Ed25519, edwards(x?)?)),
         _ => None,
     }
 }
 
 /// 2048 bits at least (RFC 7518, sections 3.3 and 3.5), and no more than the library checks. It
-/// looks at them when it verifies; here they matter too, because a key that can verify nothing must
-/// not hide one that can.
+/// looks at all this when it verifies; here it matters too, because a key that can verify nothing
+/// must not hide one that can.
 fn rsa(n: &str, e: &str) -> Option<DecodingKey> {
     let key = DecodingKey::from_rsa_components(n, e).ok()?;
     let DecodingKeyKind::RsaModulusExponent { n, e } = key.kind() else {
         return None;
     };
-    // Some issuers write the sign byte of DER, which is no part of the number.
-    let zeros = n.iter().take_while(|byte| **byte == 0).count();
-    let n = n.get(zeros..)?;
-    (256..=1024)
-        .contains(&n.len())
-        .then(|| DecodingKey::from_rsa_raw_components(n, e))
+    let (n, e) = (number(n), number(e));
+    let bits = 8 * n.len() - n.first()?.leading_zeros() as usize;
+    let is_odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
+    let usable =
+        (2048..=8192).contains(&bits) && is_odd(n) && is_odd(e) && e != [1] && e.len() <= 4;
+    usable.then(|| DecodingKey::from_rsa_raw_components(n, e))
+}
+
+/// Some issuers write the sign byte of DER, which is no part of the number.
+fn number(bytes: &[u8]) -> &[u8] {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    bytes.get(zeros..).unwrap_or_default()
 }
 
 /// Coordinates keep their leading zeros (RFC 7518, section 6.2.1.2): a short one beside a long one
@@ -129,4 +132,34 @@ fn point(x: &str, y: &str, bytes: usize) -> Option<DecodingKey> {
     let key = DecodingKey::from_ec_components(x, y).ok()?;
     let point = key.try_get_as_bytes().ok()?.len();
     (x.len() == y.len() && point == 1 + 2 * bytes).then_some(key)
+}
+
+/// A point that generates next to nothing, such as the one whose bytes are all zero, is a key for
+/// which anybody can sign (RFC 8725, section 3.4). The library takes it.
+fn edwards(x: &str) -> Option<DecodingKey> {
+    /// The two y of the points of order 8.
+    const OF_ORDER_8: [[u8; 32]; 2] = [
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef,
+            0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88,
+            0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10,
+            0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77,
+            0x92, 0xac, 0x03, 0x7a,
+        ],
+    ];
+    let key = DecodingKey::from_ed_components(x).ok()?;
+    let mut y: [u8; 32] = key.try_get_as_bytes().ok()?.try_into().ok()?;
+    // The highest bit says which of the two x it is.
+    y[31] &= 0x7f;
+    let [first, middle @ .., last] = y;
+    // 0 and 1, and -1, 0 and 1 with the prime added, are the y of all the others.
+    let is_small = match first {
+        0 | 1 => last == 0 && middle == [0; 30],
+        0xec..=0xee => last == 0x7f && middle == [0xff; 30],
+        _ => OF_ORDER_8.contains(&y),
+    };
+    (!is_small).then_some(key)
 }

@@ -17,16 +17,17 @@ use usher_domain::{
 };
 
 use crate::{
-    fetch::{Discovered, Fetch, FetchError},
+    fetch::{self, Discovered, Fetch, FetchError},
     key::Key,
     key_set::KeySet,
 };
 
 /// A set that is older is fetched again by the next request that needs a key of it.
 const FRESH: Duration = Duration::from_hours(1);
-/// A set that is older is not used any more. It is 24 hours more than the first bound: an issuer that
-/// is asked every hour and goes away for a day must not be noticed.
-const USABLE: Duration = Duration::from_hours(25);
+/// A set that is older is not used any more. Its issuer may be away for 24 hours before that is
+/// noticed: it is asked for a new one by the first request after an hour, and at most one hour more
+/// may pass until there is a request.
+const USABLE: Duration = Duration::from_hours(26);
 /// The issuer is asked at most this often, whatever came of it.
 const COOL_DOWN: Duration = Duration::from_secs(10);
 const ENDED: &str = "it was broken off";
@@ -173,14 +174,14 @@ impl KeySource {
                 .await
                 .map_err(|_| remote.silent(ENDED, COOL_DOWN))?;
         }
-        match (
-            self.current.key(kid, now, Known::is_usable),
-            &flight.failure,
-        ) {
-            (Some(key), _) => Ok(key),
-            (None, None | Some(FetchError::Absent)) => Err(NoKey::Unknown),
-            (None, Some(FetchError::Failed(why))) => Err(remote.silent(why, flight.wait(now))),
-            (None, Some(FetchError::Wrong(why))) => Err(remote.silent(why, flight.wait(now))),
+        if let Some(key) = self.current.key(kid, now, Known::is_usable) {
+            return Ok(key);
+        }
+        // The key may be where the issuer's metadata say by now.
+        fetch::doubt(&mut flight.discovered);
+        match flight.failure.as_ref().and_then(FetchError::why) {
+            Some(why) => Err(remote.silent(why, flight.wait(now))),
+            None => Err(NoKey::Unknown),
         }
     }
 
@@ -278,16 +279,14 @@ impl Remote {
 
     /// Once for each fetch, and not for each request that needed it.
     fn tell(&self, fetched: &Result<KeySet, FetchError>) {
-        const FAILED: &str = "the key set could not be fetched";
         let uri = self.fetch.address();
-        match fetched {
+        match fetched.as_ref().map_err(FetchError::why) {
             Ok(set) if set.is_empty() => {
                 tracing::warn!(%uri, "the key set has no key that can be used: its tokens are refused");
             }
             Ok(_) => {}
-            Err(FetchError::Absent) => tracing::debug!(%uri, "there is no key set"),
-            Err(FetchError::Failed(failure)) => tracing::warn!(%uri, failure, "{FAILED}"),
-            Err(FetchError::Wrong(failure)) => tracing::warn!(%uri, failure, "{FAILED}"),
+            Err(None) => tracing::debug!(%uri, "there is no key set"),
+            Err(Some(failure)) => tracing::warn!(%uri, failure, "the key set could not be fetched"),
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, cmp::Ordering, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -30,7 +30,7 @@ impl<'a> Members<'a> {
     }
 
     fn written(&self, name: &str) -> Option<&'a str> {
-        let place = self.0.binary_search_by(|(known, _)| (**known).cmp(name));
+        let place = self.0.binary_search_by(|(known, _)| order(known, name));
         let (_, value) = self.0.get(place.ok()?)?;
         Some(value)
     }
@@ -51,7 +51,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
                 }
                 // Sorted and then compared with its neighbour: a token of thousands of claims must
                 // not cost thousands of times thousands of looks before its signature is checked.
-                members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+                members.sort_unstable_by(|(one, _), (other, _)| order(one, other));
                 let twice = members
                     .windows(2)
                     .any(|pair| matches!(pair, [(one, _), (other, _)] if one == other));
@@ -69,8 +69,17 @@ impl<'de> Deserialize<'de> for Members<'de> {
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// What `json` is, if it is a text.
+/// Lengths differ more often than first letters, and are quicker to compare.
+fn order(one: &str, other: &str) -> Ordering {
+    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
+}
+
+/// What `json`, a value as it was written, is, if it is a text.
 pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {
+    let written = json.strip_prefix('"')?.strip_suffix('"')?;
+    if !written.contains('\\') {
+        return Some(Cow::Borrowed(written));
+    }
     serde_json::from_str(json).ok().map(|Text(text)| text)
 }
 

@@ -6,7 +6,8 @@
 //!   test run.
 //! * [`tokens`]: an issuer of test tokens, independent of the verifier under test.
 //! * [`fakes`]: the ports in memory, which can be told to misbehave.
-//! * [`key_server`]: the address of a key set, good and bad.
+//! * [`key_server`]: the addresses of a key set and of an issuer's metadata, good and bad.
+//! * [`authority`]: a certificate authority, for a key server that speaks TLS.
 //! * [`clock`]: a clock that stands still until it is told otherwise.
 //! * [`lambda`]: a Lambda binary as a process under an emulated Runtime API.
 //! * [`process`]: the server binary as a process.
@@ -16,6 +17,7 @@
     reason = "a test kit panics: that is how a test says that something does not hold"
 )]
 
+pub mod authority;
 pub mod clock;
 pub mod conformance;
 pub mod containers;

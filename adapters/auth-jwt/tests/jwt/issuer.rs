@@ -68,6 +68,19 @@ fn what_is_neither_https_nor_http_is_refused() {
     }
 }
 
+/// It would be in the log, in every error, and in what a configuration shows.
+#[test]
+fn an_address_with_a_user_or_a_password_is_refused() {
+    for uri in [
+        "https://user@issuer.example.com/keys",
+        "https://user:password@issuer.example.com/keys",
+        "https://:password@issuer.example.com/keys",
+        "http://user:password@127.0.0.1:8080/keys",
+    ] {
+        assert!(matches!(from(uri), Err(IssuerError::InsecureUri)), "{uri}");
+    }
+}
+
 /// Without audiences every token of the issuer would be accepted, whomever it is for.
 #[test]
 fn an_issuer_without_audiences_or_algorithms_is_refused() {

@@ -1,20 +1,27 @@
 //! Which keys of a set are used.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use usher_auth_jwt::{Algorithm, JwtVerifier, KeySet, KeySetError, KeysFrom};
-use usher_testkit::tokens::TestKey;
+use usher_auth_jwt::{
+    Algorithm, Issuer, IssuerError, IssuerSettings, JwtVerifier, KeySet, KeySetError, KeysFrom,
+};
+use usher_testkit::{
+    key_server::{Answer, KeyServer},
+    tokens::TestKey,
+};
 
 use crate::support::{assert_accepted, assert_refused, claims, now, settings, verifier};
 
 const UNKNOWN: &str = "the token's key is not known";
 
-fn knowing(keys: &[Value]) -> JwtVerifier {
+pub(crate) fn knowing(keys: &[Value]) -> JwtVerifier {
     verifier(settings(KeysFrom::Json(
         json!({ "keys": keys }).to_string(),
     )))
 }
 
-fn changed(key: &TestKey, name: &str, value: Value) -> Value {
+pub(crate) fn changed(key: &TestKey, name: &str, value: Value) -> Value {
     let mut jwk = key.jwk();
     if value.is_null() {
         jwk.as_object_mut().expect("an object").remove(name);
@@ -92,6 +99,103 @@ async fn an_unusable_key_does_not_hide_a_usable_one_with_its_kid() {
     assert_accepted(&verifier, &key.sign(&claims()), now()).await;
 }
 
+/// `use` and `key_ops` are optional, and each excludes on its own (RFC 7517, sections 4.2 and 4.3).
+#[tokio::test]
+async fn a_key_is_used_when_nothing_in_it_says_that_it_is_for_something_else() {
+    let good = TestKey::es256("good");
+    let key = TestKey::es256("a");
+    for (usage, operations, is_used) in [
+        (json!("sig"), json!(null), true),
+        (json!(null), json!(["verify"]), true),
+        (json!("sig"), json!(["sign", "verify"]), true),
+        (
+            json!(null),
+            json!(["https://example.com/own", "verify"]),
+            true,
+        ),
+        (json!("enc"), json!(["verify"]), false),
+        (json!("sig"), json!(["sign"]), false),
+        (json!("sig"), json!([]), false),
+        (json!(null), json!(["encrypt", "wrapKey"]), false),
+        (json!(null), json!("verify"), false),
+        (json!(null), json!([1, "verify"]), false),
+        (json!("SIG"), json!(null), false),
+        (json!(""), json!(null), false),
+        (json!("tls"), json!(null), false),
+    ] {
+        let mut jwk = changed(&key, "use", usage.clone());
+        if !operations.is_null() {
+            jwk["key_ops"] = operations.clone();
+        }
+        let verifier = knowing(&[jwk, good.jwk()]);
+        let answer = crate::support::outcome(&verifier, &key.sign(&claims()), now()).await;
+        assert_eq!(answer == "accepted", is_used, "{usage} {operations}");
+    }
+}
+
+/// A key that names no algorithm is for all of its kind that the issuer may use; one that names one
+/// is for that alone.
+#[tokio::test]
+async fn a_key_is_for_the_algorithm_that_it_names() {
+    const WRONG_ALGORITHM: &str = "the token's algorithm is not its key's";
+    let key = TestKey::new("PS384", "a");
+    let (own, any) = (key.jwk(), changed(&key, "alg", Value::Null));
+    for jwk in [&own, &any] {
+        let verifier = knowing(std::slice::from_ref(jwk));
+        assert_accepted(&verifier, &key.sign(&claims()), now()).await;
+    }
+    for other in ["RS256", "RS384", "RS512", "PS256", "PS512"] {
+        let verifier = knowing(&[changed(&key, "alg", json!(other))]);
+        assert_refused(&verifier, &key.sign(&claims()), WRONG_ALGORITHM).await;
+    }
+    let good = TestKey::es256("good");
+    for other in [
+        "RSA-OAEP",
+        "RSA-OAEP-256",
+        "RSA1_5",
+        "ps384",
+        "",
+        "none",
+        "HS384",
+    ] {
+        let verifier = knowing(&[changed(&key, "alg", json!(other)), good.jwk()]);
+        assert_refused(&verifier, &key.sign(&claims()), UNKNOWN).await;
+    }
+}
+
+/// Inline it is a mistake, and said at once. An issuer may mean it: it has withdrawn the keys.
+#[tokio::test]
+async fn a_set_without_a_key_for_the_issuers_algorithms_ends_the_tokens_of_the_others() {
+    let (rsa, ec) = (TestKey::rs256("a"), TestKey::es256("b"));
+    let only_rs256 = |keys| IssuerSettings {
+        algorithms: vec![Algorithm::Rs256],
+        ..settings(keys)
+    };
+    let inline = Issuer::new(only_rs256(KeysFrom::Json(ec.jwks())));
+    let Err(error @ IssuerError::Keys(KeySetError::NoUsableKey)) = inline else {
+        panic!("{inline:?}")
+    };
+    assert!(error.to_string().contains("algorithms"), "{error}");
+    let server = KeyServer::start(Answer::KeySet(rsa.jwks())).await;
+    let verifier = verifier(only_rs256(KeysFrom::Uri(server.uri())));
+    let token = rsa.sign(&claims());
+    let mut at = now();
+    assert_accepted(&verifier, &token, at).await;
+    for withdrawn in [ec.jwks(), "{\"keys\":[]}".to_owned()] {
+        server.answer(Answer::KeySet(withdrawn));
+        at = at.plus(Duration::from_secs(10));
+        let unknown = TestKey::rs256("c").sign(&claims());
+        for token in [&unknown, &token] {
+            let answer = crate::support::outcome(&verifier, token, at).await;
+            assert_eq!(answer, "invalid");
+        }
+        server.answer(Answer::KeySet(rsa.jwks()));
+        at = at.plus(Duration::from_secs(10));
+        assert_accepted(&verifier, &token, at).await;
+    }
+    assert_eq!(server.requests(), 5);
+}
+
 /// A point that is on no curve must not make it into a set, or must at least verify nothing.
 #[tokio::test]
 async fn a_point_off_the_curve_verifies_nothing() {
@@ -105,14 +209,37 @@ async fn a_point_off_the_curve_verifies_nothing() {
     assert_eq!(answer, "invalid");
 }
 
+/// One that is given once and for all would never get a key.
 #[test]
-fn a_set_without_a_usable_key_is_none() {
+fn a_given_set_without_a_usable_key_is_none() {
     let key = TestKey::es256("a");
     let unusable = json!({"keys": [changed(&key, "use", json!("enc"))]}).to_string();
     for text in [unusable.as_str(), "{\"keys\":[]}", "{\"keys\":[1,null]}"] {
-        let parsed = KeySet::parse(text.as_bytes(), &Algorithm::ALL);
-        assert!(matches!(parsed, Err(KeySetError::NoUsableKey)), "{text}");
+        let given = KeySet::parse_given(text.as_bytes(), &Algorithm::ALL);
+        assert!(matches!(given, Err(KeySetError::NoUsableKey)), "{text}");
+        assert!(KeySet::parse(text.as_bytes(), &Algorithm::ALL).is_ok());
     }
+}
+
+/// A configuration is read by more people than a private key should be.
+#[test]
+fn a_given_set_with_a_private_or_a_symmetric_key_is_refused() {
+    let key = TestKey::es256("a");
+    for secret in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+        let other = json!({"kty": "oct", "kid": "b", secret: "c2VjcmV0"});
+        for keys in [
+            json!([changed(&key, secret, json!("c2VjcmV0"))]),
+            json!([key.jwk(), other]),
+        ] {
+            let set = json!({ "keys": keys }).to_string();
+            let given = KeySet::parse_given(set.as_bytes(), &Algorithm::ALL);
+            let Err(error @ KeySetError::Secret) = given else {
+                panic!("{secret}: {given:?}")
+            };
+            assert!(!error.to_string().contains("c2VjcmV0"), "{error}");
+        }
+    }
+    assert!(KeySet::parse_given(key.jwks().as_bytes(), &Algorithm::ALL).is_ok());
 }
 
 #[test]

@@ -16,10 +16,11 @@ use crate::{
 
 const COOL_DOWN: Duration = Duration::from_secs(10);
 const FRESH: Duration = Duration::from_hours(1);
-const USABLE: Duration = Duration::from_hours(24);
+/// 24 hours more than [`FRESH`].
+const USABLE: Duration = Duration::from_hours(26);
 
 /// Answers that are no key set, each of which would be one if less care were taken.
-fn bad_answers(key: &TestKey) -> Vec<Answer> {
+pub(crate) fn bad_answers(key: &TestKey) -> Vec<Answer> {
     let good = key_set(&[key]);
     vec![
         Answer::Status(500, good.clone()),
@@ -27,10 +28,12 @@ fn bad_answers(key: &TestKey) -> Vec<Answer> {
         Answer::Status(206, good.clone()),
         Answer::KeySet("<html>It works!</html>".to_owned()),
         Answer::KeySet(String::new()),
-        Answer::KeySet("{\"keys\":[]}".to_owned()),
+        Answer::KeySet("{\"keys\":{}}".to_owned()),
+        Answer::KeySet(format!("[{good}]")),
         Answer::KeySet(good[..good.len() / 2].to_owned()),
         Answer::Oversized(good.clone()),
-        Answer::Redirect(good),
+        Answer::Redirect(good.clone()),
+        Answer::Cut(good),
     ]
 }
 
@@ -42,7 +45,7 @@ async fn without_any_key_a_failed_fetch_is_unavailable_and_never_invalid() {
         let verifier = asking(&server);
         for at in [now(), just_before(now().plus(COOL_DOWN))] {
             let answer = verifier.verify(&key.sign(&claims()), at).await;
-            let Err(TokenError::KeySetUnavailable(error)) = answer else {
+            let Err(TokenError::KeySetUnavailable { source: error, .. }) = answer else {
                 panic!("{answer:?} after {bad:?}")
             };
             assert_eq!(error.kind(), StoreErrorKind::Unavailable);
@@ -96,7 +99,7 @@ async fn an_unknown_kid_is_invalid_after_a_good_fetch_and_unavailable_after_a_fa
 }
 
 #[tokio::test]
-async fn while_the_server_fails_the_old_keys_serve_for_24_hours_and_no_longer() {
+async fn while_the_server_fails_the_old_keys_serve_until_they_are_26_hours_old() {
     let key = TestKey::es256("a");
     let server = KeyServer::start(Answer::KeySet(key_set(&[&key]))).await;
     let verifier = asking(&server);
@@ -175,6 +178,29 @@ async fn a_server_that_stalls_is_given_up_after_three_seconds() {
     assert!(asked.elapsed() <= AT_MOST, "{:?}", asked.elapsed());
 }
 
+/// The deadline is for the whole answer: a set that is there but for its end is none.
+#[tokio::test]
+async fn a_server_that_stops_in_the_middle_is_given_up_after_three_seconds_too() {
+    const GIVEN_UP: Duration = Duration::from_secs(3);
+    let key = TestKey::es256("a");
+    let drained = format!("{}\n", key_set(&[&key]));
+    let server = KeyServer::start(Answer::Drained(drained)).await;
+    let verifier = asking(&server);
+    let asked = Instant::now();
+    let draining = async {
+        server.asked(1).await;
+        tokio::time::pause();
+        std::future::pending::<()>().await;
+    };
+    let answer = tokio::select! {
+        answer = async { outcome(&verifier, &key.sign(&claims()), now()).await } => answer,
+        () = draining => unreachable!("it never ends"),
+    };
+    assert_eq!(answer, "unavailable");
+    let took = asked.elapsed();
+    assert!(took >= GIVEN_UP && took < 2 * GIVEN_UP, "{took:?}");
+}
+
 #[tokio::test]
 async fn while_one_request_fetches_the_old_keys_serve_the_others() {
     let (key, unknown) = (TestKey::es256("a"), TestKey::es256("b"));
@@ -218,6 +244,39 @@ async fn a_fetch_goes_on_when_the_request_that_began_it_is_abandoned() {
     assert_eq!(server.requests(), 1);
 }
 
+/// Some sign the addresses that they give out.
+#[tokio::test]
+async fn an_error_does_not_tell_the_query_of_an_address() {
+    let key = TestKey::es256("a");
+    let server = KeyServer::start(Answer::Status(500, String::new())).await;
+    let uri = server.uri() + "?signature=hunter2";
+    let verifier = crate::support::verifier(settings(usher_auth_jwt::KeysFrom::Uri(uri)));
+    let answer = verifier.verify(&key.sign(&claims()), now()).await;
+    let Err(TokenError::KeySetUnavailable { source: error, .. }) = answer else {
+        panic!("{answer:?}")
+    };
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains(&server.uri()), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+/// Whoever reads the log has to know what to mend.
+#[tokio::test]
+async fn an_error_says_what_is_wrong_with_the_connection() {
+    let key = TestKey::es256("a");
+    let server = KeyServer::start(Answer::Stall).await;
+    let uri = server.uri();
+    drop(server);
+    tokio::task::yield_now().await;
+    let verifier = crate::support::verifier(settings(usher_auth_jwt::KeysFrom::Uri(uri)));
+    let answer = verifier.verify(&key.sign(&claims()), now()).await;
+    let Err(TokenError::KeySetUnavailable { source: error, .. }) = answer else {
+        panic!("{answer:?}")
+    };
+    let said = error.to_string();
+    assert!(said.to_lowercase().contains("refused"), "{said}");
+}
+
 #[tokio::test]
 async fn an_address_where_nobody_listens_is_unavailable() {
     let key = TestKey::es256("a");
@@ -231,4 +290,62 @@ async fn an_address_where_nobody_listens_is_unavailable() {
         outcome(&verifier, &key.sign(&claims()), now()).await,
         "unavailable"
     );
+}
+
+/// A user pool may never have signed by its other name. Whoever answers that there is nothing has
+/// answered, and a token of that name is a bad one.
+#[tokio::test]
+async fn an_issuer_by_another_name_may_have_no_keys_at_all() {
+    use usher_auth_jwt::{IssuerSettings, KeysFrom};
+    let (key, new) = (TestKey::es256("a"), TestKey::es256("new"));
+    for absent in [403, 404] {
+        let server = KeyServer::start(Answer::Status(absent, String::new())).await;
+        let issuer = server.issuer();
+        let keys = KeysFrom::Uri(format!("{issuer}/.well-known/jwks.json"));
+        let verifier = crate::support::verifier(IssuerSettings {
+            issuer: issuer.clone(),
+            known_as: Some("https://the-same.example.com".to_owned()),
+            ..settings(keys)
+        });
+        let ask = async |key: &TestKey, times: u32| {
+            let at = now().plus(times * COOL_DOWN);
+            let mut claims = long_claims();
+            claims["iss"] = issuer.as_str().into();
+            outcome(&verifier, &key.sign(&claims), at).await
+        };
+        assert_eq!(ask(&key, 0).await, "invalid");
+        assert_eq!(ask(&key, 0).await, "invalid");
+        assert_eq!(server.requests(), 1, "asked at most once in ten seconds");
+        server.answer(Answer::Status(500, String::new()));
+        assert_eq!(ask(&key, 1).await, "unavailable");
+        server.answer(Answer::KeySet(key_set(&[&key])));
+        assert_eq!(ask(&key, 2).await, "accepted");
+        // Keys that were there do not go away by this.
+        server.answer(Answer::Status(absent, String::new()));
+        assert_eq!(ask(&new, 3).await, "invalid");
+        assert_eq!(ask(&key, 3).await, "accepted");
+        assert_eq!(server.requests(), 4);
+    }
+}
+
+/// Ten seconds after the fetch that failed it is worth asking again, and not before. It is never now.
+#[tokio::test]
+async fn who_cannot_be_served_is_told_when_the_issuer_is_asked_again() {
+    let key = TestKey::es256("a");
+    let server = KeyServer::start(Answer::Status(500, String::new())).await;
+    let verifier = asking(&server);
+    for (after, expected) in [
+        (Duration::ZERO, COOL_DOWN),
+        (Duration::from_secs(4), Duration::from_secs(6)),
+        (Duration::from_millis(8_500), Duration::from_millis(1_500)),
+        (Duration::from_nanos(9_999_999_999), Duration::from_secs(1)),
+    ] {
+        let at = now().plus(after);
+        let answer = verifier.verify(&key.sign(&claims()), at).await;
+        let Err(TokenError::KeySetUnavailable { retry_after, .. }) = answer else {
+            panic!("{answer:?}")
+        };
+        assert_eq!(retry_after, expected, "{after:?} after the fetch");
+        assert_eq!(server.requests(), 1);
+    }
 }

@@ -4,10 +4,19 @@
 //! is not checked against itself. One binary, because each would link the whole test kit.
 
 mod arbitrary;
+mod denied;
 mod development;
+mod discovery;
+mod flood;
+mod forge;
 mod issuer;
+mod key_numbers;
 mod key_set;
 mod key_source;
 mod key_source_faults;
+mod outage;
+mod refresh;
+mod rotation;
+mod samples;
 mod support;
 mod verifier;

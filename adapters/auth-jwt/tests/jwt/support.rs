@@ -1,6 +1,10 @@
 //! An issuer, its tokens, and a verifier that trusts it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use usher_auth_jwt::{Algorithm, Issuer, IssuerSettings, JwtVerifier, KeysFrom};
@@ -47,6 +51,11 @@ pub(crate) fn trusting(keys: &[&TestKey]) -> JwtVerifier {
 /// A verifier that gets its keys from `server`.
 pub(crate) fn asking(server: &KeyServer) -> JwtVerifier {
     verifier(settings(KeysFrom::Uri(server.uri())))
+}
+
+/// A verifier that knows the keys of this set, which is JSON.
+pub(crate) fn trusting_set(set: String) -> JwtVerifier {
+    verifier(settings(KeysFrom::Json(set)))
 }
 
 pub(crate) fn key_set(keys: &[&TestKey]) -> String {
@@ -96,12 +105,33 @@ pub(crate) async fn assert_refused(verifier: &JwtVerifier, token: &str, reason: 
     }
 }
 
+/// What a verifier says of a token, in full: the principal's id, or why there is none.
+pub(crate) async fn said(verifier: &JwtVerifier, token: &str, at: Timestamp) -> String {
+    match verifier.verify(token, at).await {
+        Ok(principal) => format!("it is {}", principal.id),
+        Err(error) => error.to_string(),
+    }
+}
+
 /// In one word, so that a row of expectations is readable.
 pub(crate) async fn outcome(verifier: &JwtVerifier, token: &str, at: Timestamp) -> &'static str {
     match verifier.verify(token, at).await {
         Ok(_) => "accepted",
         Err(TokenError::Invalid(_)) => "invalid",
         Err(TokenError::Expired) => "expired",
-        Err(TokenError::KeySetUnavailable(_)) => "unavailable",
+        Err(TokenError::KeySetUnavailable { .. }) => "unavailable",
     }
+}
+
+/// How often memory is asked for while a token is judged whose key is at hand. An answer that was
+/// remembered costs one allocation, the future's own: whatever takes a token apart takes more.
+pub(crate) fn allocations(verifier: &JwtVerifier, token: &str, at: Timestamp) -> u64 {
+    let counted = allocation_counter::measure(|| {
+        let mut judging = verifier.verify(token, at);
+        let answer = judging
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(answer, Poll::Ready(_)), "it waits for a key set");
+    });
+    counted.count_total
 }

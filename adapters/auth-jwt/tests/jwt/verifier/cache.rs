@@ -7,8 +7,8 @@ use usher_testkit::{
 };
 
 use crate::support::{
-    LEEWAY, NOON, accepted, asking, assert_accepted, assert_refused, claims, claims_with,
-    just_before, key_set, now, outcome, trusting,
+    LEEWAY, NOON, accepted, allocations, asking, assert_accepted, assert_refused, claims,
+    claims_with, claims_without, just_before, key_set, now, outcome, trusting,
 };
 
 const REMEMBERED_FOR: Duration = Duration::from_mins(5);
@@ -97,4 +97,53 @@ async fn a_remembered_token_is_refused_once_its_kid_names_another_key() {
     assert_accepted(&verifier, &also.sign(&claims()), later).await;
     assert_eq!(outcome(&verifier, &token, later).await, "invalid");
     assert_accepted(&verifier, &new.sign(&claims()), later).await;
+}
+
+/// A key that is no longer to be had serves those that it has served, for as long as it would have.
+#[tokio::test]
+async fn a_remembered_token_is_accepted_while_the_issuer_does_not_answer() {
+    let key = TestKey::es256("a");
+    let server = KeyServer::start(Answer::KeySet(key_set(&[&key]))).await;
+    let verifier = asking(&server);
+    let token = key.sign(&claims());
+    let first = accepted(&verifier, &token, now()).await;
+    server.answer(Answer::Stall);
+    let at = just_before(now().plus(REMEMBERED_FOR));
+    assert!(Arc::ptr_eq(&accepted(&verifier, &token, at).await, &first));
+    assert_eq!(server.requests(), 1);
+}
+
+/// A clock that was set back must not make the five minutes any longer.
+#[tokio::test]
+async fn a_token_of_the_future_is_not_remembered_for_longer() {
+    let key = TestKey::es256("a");
+    let (verifier, token) = (trusting(&[&key]), key.sign(&claims_without("iat")));
+    let back = now();
+    let ahead = now().plus(REMEMBERED_FOR);
+    accepted(&verifier, &token, ahead).await;
+    let young = Timestamp::from_nanos(back.as_nanos() + 1);
+    assert_eq!(allocations(&verifier, &token, young), 1);
+    assert!(
+        allocations(&verifier, &token, back) > 1,
+        "it was remembered"
+    );
+    assert_accepted(&verifier, &token, back).await;
+}
+
+/// The instant itself is kept, and not how long is left: `exp` is looked at on every use.
+#[tokio::test]
+async fn a_remembered_token_ends_though_it_would_be_remembered_for_longer() {
+    let key = TestKey::es256("a");
+    let verifier = trusting(&[&key]);
+    for lifetime in [-29, 0, 1, 60, 299] {
+        let token = key.sign(&claims_with("exp", NOON + lifetime));
+        let end = Timestamp::from_seconds(NOON + lifetime).plus(LEEWAY);
+        accepted(&verifier, &token, now()).await;
+        let last = just_before(end);
+        if last.since(now()) < REMEMBERED_FOR {
+            assert_eq!(allocations(&verifier, &token, last), 1, "{lifetime}");
+        }
+        assert_eq!(outcome(&verifier, &token, last).await, "accepted");
+        assert_eq!(outcome(&verifier, &token, end).await, "expired");
+    }
 }
