@@ -39,7 +39,7 @@ async fn outage(step: Duration, start: Duration, end: Duration) -> Vec<(Duration
             assert_eq!(answer, "accepted", "before the outage, at {at:?}");
             // A refresh is beside the request. Its end is awaited, so that each row of the timeline
             // is what it says: before the outage it succeeds.
-            if at - fetched >= HOUR {
+            if at >= fetched + HOUR {
                 fetched = at;
                 server.asked(asked + 1).await;
                 let unknown = TestKey::es256("unknown").sign(&long_claims());
