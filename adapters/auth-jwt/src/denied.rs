@@ -106,10 +106,14 @@ impl Shared {
         if self.is_young(now, READ_AGAIN) {
             return;
         }
-        if self.is_young(now, IN_FORCE) || self.hangs.load(Ordering::Relaxed) {
+        if self.is_young(now, IN_FORCE) {
             if let Ok(turn) = Arc::clone(&self.reading).try_lock_owned() {
                 drop(tokio::spawn(Arc::clone(self).read_again(turn, now)));
             }
+            return;
+        }
+        // Somebody waited long enough, and the reader that was waited for is still at it.
+        if self.hangs.load(Ordering::Relaxed) && self.reading.try_lock().is_err() {
             return;
         }
         let waited = timeout(PATIENCE, async {

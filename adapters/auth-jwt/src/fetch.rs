@@ -27,7 +27,14 @@ pub(crate) struct Fetch {
     optional: bool,
     /// Made when it is needed: it reads the machine's certificates, which takes longer than all
     /// else that a start does.
-    client: OnceLock<Client>,
+    clients: Clients,
+}
+
+/// One for the network, one for this machine.
+#[derive(Debug, Default)]
+struct Clients {
+    secure: OnceLock<Client>,
+    clear: OnceLock<Client>,
 }
 
 #[derive(Debug)]
@@ -112,7 +119,7 @@ impl Fetch {
             place,
             algorithms,
             optional: false,
-            client: OnceLock::new(),
+            clients: Clients::default(),
         }
     }
 
@@ -228,13 +235,8 @@ impl Fetch {
     }
 
     async fn get(&self, uri: &Url) -> Result<Vec<u8>, FetchError> {
-        let client = if let Some(client) = self.client.get() {
-            client
-        } else {
-            let client = client(self.first()).map_err(|error| unanswered(&error))?;
-            self.client.get_or_init(|| client)
-        };
-        let request = client.get(uri.clone());
+        let client = self.clients.for_address(uri);
+        let request = client.map_err(|error| unanswered(&error))?.get(uri.clone());
         let mut response = request.send().await.map_err(|error| unanswered(&error))?;
         match response.status() {
             StatusCode::OK => {}
@@ -271,7 +273,18 @@ fn unanswered(error: &reqwest::Error) -> FetchError {
     failed(why)
 }
 
-fn client(first: &Url) -> Result<Client, reqwest::Error> {
+impl Clients {
+    fn for_address(&self, uri: &Url) -> Result<&Client, reqwest::Error> {
+        let is_clear = may_be_clear(uri);
+        let made = if is_clear { &self.clear } else { &self.secure };
+        match made.get() {
+            Some(client) => Ok(client),
+            None => client(is_clear).map(|client| made.get_or_init(|| client)),
+        }
+    }
+}
+
+fn client(is_clear: bool) -> Result<Client, reqwest::Error> {
     let client = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TIMEOUT)
@@ -280,7 +293,7 @@ fn client(first: &Url) -> Result<Client, reqwest::Error> {
         // needed, and finding that out would cost the fetch.
         .pool_max_idle_per_host(0)
         .user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")));
-    if may_be_clear(first) {
+    if is_clear {
         // What is allowed in clear because it does not leave the machine must not be sent to a
         // proxy that the environment names. It needs no certificates, and the machine may have none.
         client.no_proxy().tls_certs_only([]).build()

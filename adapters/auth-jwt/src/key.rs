@@ -1,3 +1,6 @@
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, EcdsaVerificationAlgorithm, ParsedPublicKey,
+};
 use jsonwebtoken::{DecodingKey, DecodingKeyKind};
 use serde::Deserialize;
 
@@ -97,8 +100,14 @@ fn decoding(jwk: &Jwk) -> Option<(Family, DecodingKey)> {
     let (x, y) = (jwk.x.as_deref(), jwk.y.as_deref());
     match (jwk.kty.as_str(), jwk.crv.as_deref()) {
         ("RSA", _) => Some((Family::Rsa, rsa(jwk.n.as_deref()?, jwk.e.as_deref()?)?)),
-        ("EC", Some("P-256")) => Some((Family::P256, point(x?, y?, 32)?)),
-        ("EC", Some("P-384")) => Some((Family::P384, point(x?, y?, 48)?)),
+        ("EC", Some("P-256")) => {
+            let key = point(x?, y?, 32, &ECDSA_P256_SHA256_FIXED)?;
+            Some((Family::P256, key))
+        }
+        ("EC", Some("P-384")) => {
+            let key = point(x?, y?, 48, &ECDSA_P384_SHA384_FIXED)?;
+            Some((Family::P384, key))
+        }
         ("OKP", Some("Ed25519")) => Some((Family::Ed25519, edwards(x?)?)),
         _ => None,
     }
@@ -126,12 +135,19 @@ fn number(bytes: &[u8]) -> &[u8] {
     bytes.get(zeros..).unwrap_or_default()
 }
 
-/// Coordinates keep their leading zeros (RFC 7518, section 6.2.1.2): a short one beside a long one
-/// would be read as another point.
-fn point(x: &str, y: &str, bytes: usize) -> Option<DecodingKey> {
+/// A point of the curve (RFC 8725, section 3.4). Coordinates keep their leading zeros (RFC 7518,
+/// section 6.2.1.2): a short one beside a long one would be read as another point.
+fn point(
+    x: &str,
+    y: &str,
+    bytes: usize,
+    curve: &'static EcdsaVerificationAlgorithm,
+) -> Option<DecodingKey> {
     let key = DecodingKey::from_ec_components(x, y).ok()?;
-    let point = key.try_get_as_bytes().ok()?.len();
-    (x.len() == y.len() && point == 1 + 2 * bytes).then_some(key)
+    let point = key.try_get_as_bytes().ok()?;
+    let whole = x.len() == y.len() && point.len() == 1 + 2 * bytes;
+    let there = whole && ParsedPublicKey::new(curve, point).is_ok();
+    there.then_some(key)
 }
 
 /// A point that generates next to nothing, such as the one whose bytes are all zero, is a key for

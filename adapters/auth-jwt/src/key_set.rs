@@ -16,7 +16,7 @@ pub(crate) const MAX_KEYS: usize = 100;
 /// An issuer's public keys by their `kid` (RFC 7517).
 #[derive(Debug, Default)]
 pub struct KeySet {
-    keys: HashMap<String, Arc<Key>>,
+    keys: HashMap<String, Vec<Arc<Key>>>,
 }
 
 /// Why a document is not a key set.
@@ -70,8 +70,8 @@ impl KeySet {
     }
 
     /// Reads a key set whole, for signatures by `algorithms`. Keys that cannot be used are left out:
-    /// an issuer may publish others beside them. Of two with one `kid` the first counts. A set may
-    /// have none that can be used: an issuer that withdraws its keys means it.
+    /// an issuer may publish others beside them. Keys of different kinds may share a `kid` (RFC 7517,
+    /// section 4.5); of two for the same algorithm the first counts. A set may have none that can be used: an issuer that withdraws its keys means it.
     ///
     /// # Errors
     /// See [`KeySetError`].
@@ -83,12 +83,12 @@ impl KeySet {
         if raw.keys.len() > MAX_KEYS {
             return Err(KeySetError::TooLarge);
         }
-        let mut keys = HashMap::new();
+        let mut keys: HashMap<String, Vec<Arc<Key>>> = HashMap::new();
         for key in raw.keys {
             if let Ok(jwk) = serde_json::from_value::<Jwk>(key)
                 && let Some(usable) = Key::of(&jwk, algorithms)
             {
-                keys.entry(jwk.kid).or_insert_with(|| Arc::new(usable));
+                keys.entry(jwk.kid).or_default().push(Arc::new(usable));
             }
         }
         Ok(Self { keys })
@@ -98,18 +98,31 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    pub(crate) fn get(&self, kid: &str) -> Option<&Arc<Key>> {
-        self.keys.get(kid)
+    /// The key `kid`: the one for `algorithm`, or else any.
+    pub(crate) fn get(&self, kid: &str, algorithm: Algorithm) -> Option<&Arc<Key>> {
+        let keys = self.keys.get(kid)?;
+        let fitting = keys.iter().find(|key| key.is_for(algorithm));
+        fitting.or(keys.first())
+    }
+
+    /// Whether `key` is one of those that are called `kid`.
+    pub(crate) fn has(&self, kid: &str, key: &Arc<Key>) -> bool {
+        let keys = self.keys.get(kid);
+        keys.is_some_and(|keys| keys.iter().any(|one| Arc::ptr_eq(one, key)))
     }
 
     /// Takes over the keys that an older set had already, so that what they verified stays
     /// verified. Returns whether the two sets are the same.
     pub(crate) fn take_over(&mut self, older: &Self) -> bool {
         let mut same = self.keys.len() == older.keys.len();
-        for (kid, key) in &mut self.keys {
-            match older.keys.get(kid) {
-                Some(known) if known.is_same_as(key) => *key = Arc::clone(known),
-                _ => same = false,
+        for (kid, keys) in &mut self.keys {
+            let known = older.keys.get(kid).map_or(&[][..], Vec::as_slice);
+            same &= keys.len() == known.len();
+            for key in keys {
+                match known.iter().find(|known| known.is_same_as(key)) {
+                    Some(known) => *key = Arc::clone(known),
+                    None => same = false,
+                }
             }
         }
         same

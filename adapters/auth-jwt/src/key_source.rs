@@ -17,6 +17,7 @@ use usher_domain::{
 };
 
 use crate::{
+    Algorithm,
     fetch::{self, Discovered, Fetch, FetchError},
     key::Key,
     key_set::KeySet,
@@ -25,15 +26,12 @@ use crate::{
 /// A set that is older is fetched again by the next request that needs a key of it.
 const FRESH: Duration = Duration::from_hours(1);
 /// A set that is older is not used any more. Its issuer may be away for 24 hours before that is
-/// noticed: it is asked for a new one by the first request after an hour, and at most one hour more
-/// may pass until there is a request.
+/// noticed, as long as there is a request in each hour: the first one after an hour has the set
+/// fetched again, and it may come an hour later still.
 const USABLE: Duration = Duration::from_hours(26);
 /// The issuer is asked at most this often, whatever came of it.
 const COOL_DOWN: Duration = Duration::from_secs(10);
 const ENDED: &str = "it was broken off";
-/// So many requests may wait for a fetch while there are others that could be served. A flood of
-/// made-up tokens and an issuer that does not answer must not fill the whole server.
-const WAITING: usize = 256;
 /// When to come back where the wait cannot be told.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -61,9 +59,28 @@ struct Remote {
     /// One fetch at a time: it is held by whoever fetches, and waited for by those who have no key
     /// without the fetch. Requests whose key is known never wait.
     flight: Arc<Mutex<Flight>>,
-    waiting: Arc<Semaphore>,
+    waiting: Waiting,
     /// Whether the last fetch came to nothing.
     failing: Arc<AtomicBool>,
+    /// Whether it was said that too many wait for this fetch.
+    told: Arc<AtomicBool>,
+}
+
+/// How many requests may wait for key sets, whichever issuer they wait for, while there are others
+/// that could be served. A flood of made-up tokens and an issuer that does not answer must not fill
+/// the whole server.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    places: Arc<Semaphore>,
+    /// Whether nobody could be served before the first fetch has ended, so that all may wait for it.
+    alone: bool,
+}
+
+impl Waiting {
+    pub(crate) fn new(places: usize, alone: bool) -> Self {
+        let places = Arc::new(Semaphore::new(places));
+        Self { places, alone }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -108,8 +125,10 @@ impl KeySource {
         let remote = Remote {
             fetch: Arc::new(fetch),
             flight: Arc::default(),
-            waiting: Arc::new(Semaphore::new(WAITING)),
+            // Until a verifier says how many it has for all of them.
+            waiting: Waiting::new(0, true),
             failing: Arc::default(),
+            told: Arc::default(),
         };
         Self::of(None, Some(remote))
     }
@@ -120,6 +139,19 @@ impl KeySource {
             current: Arc::new(current),
             remote,
         }
+    }
+
+    /// Has its requests wait in the same places as those of other issuers.
+    pub(crate) fn wait_in(&mut self, waiting: &Waiting) {
+        if let Some(remote) = &mut self.remote {
+            remote.waiting = waiting.clone();
+        }
+    }
+
+    /// Whether there may be nothing to wait for, or nothing has to be.
+    pub(crate) fn is_secondary(&self) -> bool {
+        let remote = self.remote.as_ref();
+        remote.is_some_and(|remote| remote.fetch.is_optional())
     }
 
     /// Whether the keys are still those of `generation`.
@@ -134,24 +166,29 @@ impl KeySource {
     pub(crate) fn still_has(&self, kid: &str, found: &Found, now: Timestamp) -> bool {
         let known = self.current.0.load();
         known.as_ref().is_some_and(|known| {
-            let same = |key| Arc::ptr_eq(key, &found.key);
             known.is_usable(now)
-                && (known.generation == found.generation || known.set.get(kid).is_some_and(same))
+                && (known.generation == found.generation || known.set.has(kid, &found.key))
         })
     }
 
-    /// The key `kid`, fetched if it has to be.
+    /// The key `kid`, for `algorithm` if there are several, fetched if it has to be.
     ///
     /// A set past its hour is fetched again beside the request that finds it so, which goes on with
     /// the key it has.
-    pub(crate) async fn key(&self, kid: &str, now: Timestamp) -> Result<Found, NoKey> {
-        if let Some(key) = self.current.key(kid, now, Known::is_fresh) {
+    pub(crate) async fn key(
+        &self,
+        kid: &str,
+        algorithm: Algorithm,
+        now: Timestamp,
+    ) -> Result<Found, NoKey> {
+        let known = |good| self.current.key(kid, algorithm, now, good);
+        if let Some(key) = known(Known::is_fresh) {
             return Ok(key);
         }
         let Some(remote) = &self.remote else {
             return Err(NoKey::Unknown);
         };
-        if let Some(old) = self.current.key(kid, now, Known::is_usable) {
+        if let Some(old) = known(Known::is_usable) {
             if let Ok(flight) = Arc::clone(&remote.flight).try_lock_owned()
                 && flight.is_due(now)
             {
@@ -159,13 +196,13 @@ impl KeySource {
             }
             return Ok(old);
         }
-        let permit = remote.waiting.try_acquire();
-        if permit.is_err() && (self.current.is_usable(now) || remote.is_doubtful()) {
-            return Err(remote.silent("too many requests wait for it", SOON));
+        let place = remote.waiting.places.try_acquire();
+        if place.is_err() && (self.current.is_usable(now) || remote.is_doubtful()) {
+            return Err(remote.is_full());
         }
         let mut flight = Arc::clone(&remote.flight).lock_owned().await;
         // Whoever waited may find that the fetch it waited for was the one it needed.
-        if let Some(key) = self.current.key(kid, now, Known::is_usable) {
+        if let Some(key) = known(Known::is_usable) {
             return Ok(key);
         }
         if flight.is_due(now) {
@@ -174,7 +211,7 @@ impl KeySource {
                 .await
                 .map_err(|_| remote.silent(ENDED, COOL_DOWN))?;
         }
-        if let Some(key) = self.current.key(kid, now, Known::is_usable) {
+        if let Some(key) = known(Known::is_usable) {
             return Ok(key);
         }
         // The key may be where the issuer's metadata say by now.
@@ -198,6 +235,7 @@ impl KeySource {
             flight.last = Some(now);
             // In force unless the fetch comes to an end of its own.
             flight.failure = Some(FetchError::Failed(ENDED.to_owned()));
+            remote.told.store(false, Ordering::Relaxed);
             let fetched = remote.fetch.run(&mut flight.discovered, now).await;
             remote.tell(&fetched);
             remote.failing.store(fetched.is_err(), Ordering::Relaxed);
@@ -208,10 +246,16 @@ impl KeySource {
 }
 
 impl Current {
-    fn key(&self, kid: &str, now: Timestamp, good: fn(&Known, Timestamp) -> bool) -> Option<Found> {
+    fn key(
+        &self,
+        kid: &str,
+        algorithm: Algorithm,
+        now: Timestamp,
+        good: fn(&Known, Timestamp) -> bool,
+    ) -> Option<Found> {
         let known = self.0.load();
         let known = known.as_ref().filter(|known| good(known, now))?;
-        let key = Arc::clone(known.set.get(kid)?);
+        let key = Arc::clone(known.set.get(kid, algorithm)?);
         let generation = known.generation;
         Some(Found { key, generation })
     }
@@ -245,7 +289,7 @@ impl Known {
 
     fn is_usable(&self, now: Timestamp) -> bool {
         self.fetched
-            .is_none_or(|fetched| now.since(fetched) < USABLE)
+            .is_none_or(|fetched| now.distance(fetched) < USABLE)
     }
 }
 
@@ -263,10 +307,17 @@ impl Flight {
 }
 
 impl Remote {
-    /// Whether there may be nothing to wait for. The first fetch is waited for by all: without it
-    /// nobody could be served.
+    /// Whether there may be nothing to wait for, or others who need not.
     fn is_doubtful(&self) -> bool {
-        self.fetch.is_optional() || self.failing.load(Ordering::Relaxed)
+        !self.waiting.alone || self.fetch.is_optional() || self.failing.load(Ordering::Relaxed)
+    }
+
+    fn is_full(&self) -> NoKey {
+        const FULL: &str = "too many requests wait for the key set";
+        if !self.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(uri = %self.fetch.address(), "{FULL}");
+        }
+        self.silent(FULL, SOON)
     }
 
     fn silent(&self, failure: &str, retry_after: Duration) -> NoKey {

@@ -11,7 +11,7 @@ use crate::{
     claims::{Claims, ClaimsError, Judged},
     issuer::{Issuer, IssuerSettings},
     key::Key,
-    key_source::NoKey,
+    key_source::{NoKey, Waiting},
     memory::{Digest, Memory, Refusal, Refused, Verified, digest},
     token::Token,
 };
@@ -19,6 +19,8 @@ use crate::{
 /// A longer token is refused unread, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
+/// So many requests wait for key sets unless something else is said.
+const WAITING: usize = 256;
 const REMEMBERED_FOR: Duration = Duration::from_mins(5);
 
 /// Verifies tokens of a list of issuers.
@@ -45,10 +47,23 @@ impl JwtVerifier {
     /// A verifier for tokens of these issuers.
     #[must_use]
     pub fn new(issuers: Vec<Issuer>) -> Self {
-        Self {
+        let verifier = Self {
             issuers,
             memory: Memory::new(),
+        };
+        verifier.waiting_at_most(WAITING)
+    }
+
+    /// The same, with at most so many requests that wait for key sets where others could be served.
+    #[must_use]
+    pub fn waiting_at_most(mut self, requests: usize) -> Self {
+        let first = |issuer: &&Issuer| !issuer.keys.is_secondary();
+        let alone = self.issuers.iter().filter(first).count() == 1;
+        let waiting = Waiting::new(requests, alone);
+        for issuer in &mut self.issuers {
+            issuer.keys.wait_in(&waiting);
         }
+        self
     }
 
     fn remembered(
@@ -100,7 +115,7 @@ impl JwtVerifier {
             .find(|(_, issuer)| issuer.settings.issuer == claims.iss)
             .ok_or_else(|| malformed("the token's issuer is not accepted"))?;
         check_header(&token, &issuer.settings).map_err(malformed)?;
-        let found = issuer.keys.key(&token.kid, now).await?;
+        let found = issuer.keys.key(&token.kid, token.algorithm, now).await?;
         let keys = Some((index, found.generation));
         let judged = judge(&token, &claims, &issuer.settings, &found.key, now);
         let Judged { principal, expires } = judged.map_err(|error| match error {

@@ -63,9 +63,13 @@ impl From<OpenError> for Failure {
 
 /// Runs `task` on a runtime of its own.
 pub(crate) fn run(task: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Unavailable(error.into()))?
-        .block_on(task)
+        .map_err(|error| Failure::Unavailable(error.into()))?;
+    let done = runtime.block_on(task);
+    // All that has to be done is. A file that hangs on a network's file system must not keep the
+    // process, which is what dropping the runtime would let it do.
+    runtime.shutdown_background();
+    done
 }

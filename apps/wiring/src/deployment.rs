@@ -66,8 +66,12 @@ impl Deployment {
         } else {
             ApiKeyPolicy::Ignored
         };
+        // A quarter of the places are enough for an issuer that changes its keys, and what is left
+        // is enough for everybody else when it does not answer.
+        let waiting = config.server.max_in_flight.div_ceil(4);
+        let verifier = JwtVerifier::new(config.identity.issuers).waiting_at_most(waiting);
         let front_door = FrontDoor::new(
-            Arc::new(JwtVerifier::new(config.identity.issuers)),
+            Arc::new(verifier),
             Arc::new(keys),
             Arc::new(MemoryUsageStore::new()),
             policy,

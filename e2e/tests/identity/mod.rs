@@ -2,6 +2,7 @@
 //!
 //! * `cognito::…`: sign up and sign in at npm's cognito-local, with AWS's own client.
 //! * `algorithms::…`: keys and tokens of npm's jose and of `PyPI`'s `PyJWT`, in every algorithm.
+//! * `denied::…`: the list of those whose tokens do not count.
 //! * `agreement::…`: a corpus of tokens that npm's aws-jwt-verify, AWS's own, judges too.
 //!
 //! The other half of each test is a script in `e2e/identity`. What the scripts need is installed by
@@ -10,6 +11,7 @@
 mod agreement;
 mod algorithms;
 mod cognito;
+mod denied;
 
 use std::{fmt, path::Path};
 
@@ -86,7 +88,12 @@ async fn usher(issuers: &[Value], settings: &[(&str, Value)]) -> Deployment {
         ),
     ];
     let own = settings.iter();
-    env.extend(own.map(|(name, value)| ((*name).to_owned(), value.to_string())));
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    env.extend(own.map(|(name, value)| ((*name).to_owned(), text(value))));
     let host = Host::server(env, folder.path()).await;
     // It has no development key: every token here is somebody else's.
     let tokens = Tokens::Folder(folder.path().to_owned());

@@ -82,13 +82,23 @@ impl Deployment {
     }
 
     /// Ends a deployment that has done what it was asked to: it has no errors to tell of.
-    pub(crate) async fn end(mut self) {
-        std::mem::replace(&mut self.host, Host::Elsewhere)
-            .end()
+    pub(crate) async fn end(self) {
+        let log = self.stop().await;
+        let mut errors = log
+            .lines()
+            .filter(|line| line.contains("\"level\":\"ERROR\"") || line.contains("panicked at"));
+        assert_eq!(errors.next(), None, "it logged an error");
+    }
+
+    /// Ends a deployment, which ends as it should. Returns what it logged.
+    pub(crate) async fn stop(mut self) -> String {
+        let log = std::mem::replace(&mut self.host, Host::Elsewhere)
+            .stop()
             .await;
         if let Some((store, url)) = self.store.take() {
             store.discard(&url).await;
         }
+        log
     }
 
     pub(crate) fn new(
@@ -186,8 +196,8 @@ impl Host {
 
     /// Ends it: a server by SIGTERM, which it answers with exit code 0, and a function by what a
     /// sandbox does to it.
-    async fn end(self) {
-        let output = match self {
+    async fn stop(self) -> String {
+        match self {
             Self::Server(server) => {
                 let ended = server.terminate().await;
                 let ended = ended.unwrap_or_else(|error| panic!("{error}"));
@@ -199,11 +209,7 @@ impl Host {
                 lambda.stop().await
             }
             Self::Elsewhere => String::new(),
-        };
-        let mut errors = output
-            .lines()
-            .filter(|line| line.contains("\"level\":\"ERROR\"") || line.contains("panicked at"));
-        assert_eq!(errors.next(), None, "it logged an error");
+        }
     }
 
     fn base_url(&self) -> String {

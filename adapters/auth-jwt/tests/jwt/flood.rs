@@ -6,7 +6,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, pause, resume},
 };
-use usher_auth_jwt::JwtVerifier;
+use usher_auth_jwt::{Issuer, IssuerSettings, JwtVerifier, KeysFrom};
 use usher_domain::{
     ports::{TokenError, TokenVerifier as _},
     time::Timestamp,
@@ -19,7 +19,9 @@ use usher_testkit::{
 use crate::{
     key_source::long_claims,
     key_source_faults::bad_answers,
-    support::{asking, assert_accepted, claims, key_set, now, outcome},
+    support::{
+        ISSUER, asking, assert_accepted, claims, claims_with, key_set, now, outcome, settings,
+    },
 };
 
 const COOL_DOWN: Duration = Duration::from_secs(10);
@@ -286,4 +288,42 @@ async fn a_bad_answer_changes_nothing_for_known_keys_and_for_a_flood_at_once() {
         let later = now().plus(COOL_DOWN * 4);
         assert_all(scene.ask_for_unknown(64, later), "invalid").await;
     }
+}
+
+/// An issuer that was never asked and does not answer must not fill the server, where there is
+/// another whose users can be served.
+#[tokio::test]
+async fn who_waits_for_one_issuer_leaves_room_for_the_users_of_another() {
+    const ROOM: usize = 8;
+    let theirs = "https://theirs.example.com/";
+    let (our_key, their_key) = (TestKey::es256("a"), TestKey::es256("b"));
+    let server = KeyServer::start(Answer::Stall).await;
+    let issuer = |name: &str, keys| {
+        let named = IssuerSettings {
+            issuer: name.to_owned(),
+            ..settings(keys)
+        };
+        Issuer::new(named).expect("an issuer")
+    };
+    let ours = issuer(ISSUER, KeysFrom::Json(key_set(&[&our_key])));
+    let theirs_asked = issuer(theirs, KeysFrom::Uri(server.uri()));
+    let verifier = Arc::new(JwtVerifier::new(vec![ours, theirs_asked]).waiting_at_most(ROOM));
+    let mut requests = JoinSet::new();
+    for _ in 0..3 * ROOM {
+        let (verifier, token) = (
+            Arc::clone(&verifier),
+            their_key.sign(&claims_with("iss", theirs)),
+        );
+        requests.spawn(async move { outcome(&verifier, &token, now()).await });
+    }
+    for _ in 0..2 * ROOM {
+        let refused = requests.join_next().await.expect("a request");
+        assert_eq!(refused.expect("an answer"), "unavailable");
+    }
+    assert_accepted(&verifier, &our_key.sign(&claims()), now()).await;
+    server.answer(Answer::KeySet(key_set(&[&their_key])));
+    while let Some(waited) = requests.join_next().await {
+        assert_eq!(waited.expect("an answer"), "accepted");
+    }
+    assert_eq!(server.requests(), 1);
 }

@@ -174,3 +174,17 @@ async fn rsa_numbers_that_no_key_has_are_left_out() {
         assert_accepted(&verifier, &key.sign(&claims()), now()).await;
     }
 }
+
+/// It verifies nothing, and must not hide the key of the same kid that does.
+#[tokio::test]
+async fn a_point_off_its_curve_is_left_out() {
+    for name in ["ES256", "ES384"] {
+        let key = TestKey::new(name, "a");
+        let off = changed(&key, "y", key.jwk()["x"].clone());
+        let set = json!({"keys": [off]}).to_string();
+        let read = KeySet::parse_given(set.as_bytes(), &Algorithm::ALL);
+        assert!(matches!(read, Err(KeySetError::NoUsableKey)), "{name}");
+        let verifier = knowing(&[off, key.jwk()]);
+        assert_accepted(&verifier, &key.sign(&claims()), now()).await;
+    }
+}

@@ -91,6 +91,19 @@ async fn of_two_keys_with_one_kid_the_first_counts() {
     assert_refused(&verifier, &second.sign(&claims()), bad_signature).await;
 }
 
+/// RFC 7517, section 4.5: keys of different kinds may share a kid.
+#[tokio::test]
+async fn of_keys_of_different_kinds_with_one_kid_each_verifies_its_own_tokens() {
+    let keys = ["ES256", "RS256", "ES384", "EdDSA"].map(|name| TestKey::new(name, "a"));
+    let verifier = knowing(&keys.each_ref().map(TestKey::jwk));
+    for key in &keys {
+        assert_accepted(&verifier, &key.sign(&claims()), now()).await;
+    }
+    let foreign = TestKey::new("PS256", "a").sign(&claims());
+    let not_its_keys = "the token's algorithm is not its key's";
+    assert_refused(&verifier, &foreign, not_its_keys).await;
+}
+
 /// A key that is left out does not take the name of one that is used.
 #[tokio::test]
 async fn an_unusable_key_does_not_hide_a_usable_one_with_its_kid() {

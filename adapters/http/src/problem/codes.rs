@@ -90,8 +90,8 @@ error_codes! {
     InvalidToken = "invalid_token", UNAUTHORIZED, "UnauthorizedException" {
         title: "The token was not accepted",
         message: "Unauthorized",
-        meaning: "The token is malformed, or its signature, issuer, audience, client or use is not one that is accepted here.",
-        advice: "Get a new token from the issuer that this API trusts. The same token will be refused again; `detail` and `WWW-Authenticate` name the reason.",
+        meaning: "The token is malformed, or its signature, issuer, audience, client or use is not one that is accepted here, or its subject has been stopped.",
+        advice: "`detail` and `WWW-Authenticate` name the reason. Get a new token from the issuer that this API trusts, once: the same one will be refused again, save one that is not valid yet, and a stopped subject's next one too.",
         again: "With another token.",
         headers: ["WWW-Authenticate"],
     }

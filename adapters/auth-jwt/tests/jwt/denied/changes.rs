@@ -6,10 +6,9 @@ use std::{
 };
 
 use proptest::{collection::vec, prelude::*};
-use tokio::task::yield_now;
 use usher_domain::time::Timestamp;
 
-use super::{IN_FORCE, LARGEST, OLD, Scene, TOO_OLD, denies, open};
+use super::{IN_FORCE, LARGEST, OLD, Scene, TOO_OLD, denies, open, until};
 use crate::{
     arbitrary::cases,
     support::{just_before, now},
@@ -72,9 +71,7 @@ async fn a_change_is_seen_beside_the_request_after_two_seconds() {
         !denies(&list, "bob", old).await,
         "it went by the list it had"
     );
-    while !denies(&list, "bob", old).await {
-        yield_now().await;
-    }
+    until(async || denies(&list, "bob", old).await).await;
     assert!(!denies(&list, "alice", old).await);
 }
 

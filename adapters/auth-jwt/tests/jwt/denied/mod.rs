@@ -25,6 +25,20 @@ const TOO_OLD: Duration = Duration::from_secs(4);
 const OLD: Duration = Duration::from_secs(2);
 const LARGEST: usize = 8 * 1024 * 1024;
 
+/// A test that waits so long for what happens beside it has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for what happens beside the test.
+async fn until(mut done: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !done().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, waiting).await;
+    assert!(waited.is_ok(), "it never happened");
+}
+
 /// A file in a directory of its own.
 struct Scene {
     directory: TempDir,

@@ -20,7 +20,7 @@ use tracing::{
 use usher_auth_jwt::DeniedSubjectsFile;
 use usher_domain::time::Timestamp;
 
-use super::{OLD, Scene, TOO_OLD, denies};
+use super::{OLD, Scene, TOO_OLD, denies, until};
 use crate::support::{just_before, now};
 
 /// Counts the lines of log that say that a list could not be read, or not in time.
@@ -53,10 +53,10 @@ impl Subscriber for Reads {
 }
 
 /// Sixty-four at the same instant, from as many tasks.
-async fn crowd(list: &Arc<DeniedSubjectsFile>, at: Timestamp) {
+async fn crowd(list: Arc<DeniedSubjectsFile>, at: Timestamp) {
     let mut tasks = JoinSet::new();
     for _ in 0..64 {
-        let list = Arc::clone(list);
+        let list = Arc::clone(&list);
         tasks.spawn(async move { denies(&list, "alice", at).await });
     }
     while let Some(denied) = tasks.join_next().await {
@@ -82,7 +82,7 @@ fn sixty_four_requests_that_find_the_list_too_old_read_the_file_once() {
         for period in 0..25 {
             let at = now().plus(TOO_OLD * period);
             for _ in 0..2 {
-                crowd(&list, at).await;
+                crowd(Arc::clone(&list), at).await;
                 assert_eq!(reads.count(), 1 + usize::try_from(period).expect("small"));
             }
         }
@@ -99,14 +99,20 @@ async fn sixty_four_requests_that_find_the_list_old_read_the_file_once() {
     scene.remove();
     for period in 1..25 {
         let at = now().plus(OLD * period);
-        crowd(&list, at).await;
+        crowd(Arc::clone(&list), at).await;
         let expected = usize::try_from(period).expect("small");
-        while reads.count() < expected {
-            yield_now().await;
-        }
-        crowd(&list, at).await;
-        crowd(&list, just_before(at.plus(OLD))).await;
+        until(async || reads.count() >= expected).await;
+        crowd(Arc::clone(&list), at).await;
+        crowd(Arc::clone(&list), just_before(at.plus(OLD))).await;
         assert_eq!(reads.count(), expected);
+    }
+}
+
+/// On one thread it is everybody's turn between two of ours: whoever waits for nothing else is done
+/// after these.
+async fn turns() {
+    for _ in 0..500 {
+        yield_now().await;
     }
 }
 
@@ -155,30 +161,28 @@ async fn a_file_that_hangs_is_waited_for_half_a_second_and_by_one_reader() {
     let _guard = set_default(reads.clone());
     let hanging = Hanging::instead_of(scene.path());
     let at = now().plus(TOO_OLD);
-    let waiting = Arc::clone(&list);
-    let waiting = tokio::spawn(async move { crowd(&waiting, at).await });
-    for _ in 0..8 {
-        // On one thread it is everybody's turn between two of ours.
-        yield_now().await;
-    }
+    let waiting = tokio::spawn(crowd(Arc::clone(&list), at));
+    turns().await;
     tokio::time::advance(PATIENCE.saturating_sub(MILLISECOND)).await;
-    for _ in 0..8 {
-        yield_now().await;
-    }
+    turns().await;
     assert!(!waiting.is_finished(), "it did not wait");
     tokio::time::advance(2 * MILLISECOND).await;
+    turns().await;
+    assert!(waiting.is_finished(), "it still waits");
     waiting.await.expect("the last list is in force");
     assert_eq!(reads.count(), 1, "it is told once");
-    // Nobody waits any more, or the clock would have to move.
+    // Nobody waits any more.
     for later in [0, 5, 3_600] {
-        crowd(&list, at.plus(Duration::from_secs(later))).await;
+        let at = at.plus(Duration::from_secs(later));
+        let going_on = tokio::spawn(crowd(Arc::clone(&list), at));
+        turns().await;
+        assert!(going_on.is_finished(), "it waits again");
+        going_on.await.expect("the last list is in force");
     }
     assert_eq!(reads.count(), 1);
     hanging.answer("bob\n");
     let later = at.plus(Duration::from_secs(1));
-    while !denies(&list, "bob", later).await {
-        yield_now().await;
-    }
+    until(async || denies(&list, "bob", later).await).await;
     assert!(!denies(&list, "alice", later).await);
     // And is waited for again.
     drop(hanging);

@@ -86,6 +86,25 @@ async fn an_rsa_key_of_less_than_2048_bits_is_not_used_though_the_signature_hold
     }
 }
 
+/// A key that can verify nothing takes no other key's name.
+#[tokio::test]
+async fn an_rsa_key_that_is_too_weak_does_not_hide_a_good_key_of_its_name() {
+    let good = TestKey::es256(KID);
+    let n = Pair::rsa().jwk()["n"].as_str().map(str::to_owned);
+    let n = n.expect("a modulus");
+    for (n, e) in [
+        (BITS_1024[0], "AQAB"),
+        (BITS_2047[0], "AQAB"),
+        (&n, "AQ"),
+        (&n, "Ag"),
+        (&n, "AA"),
+        (&n, ""),
+    ] {
+        let set = json!({"keys": [rsa(n, e), good.jwk()]}).to_string();
+        assert_accepted(&trusting_set(set), &good.sign(&claims()), now()).await;
+    }
+}
+
 /// A number to the power of 1 is itself, so the padded digest is its own signature.
 #[tokio::test]
 async fn an_rsa_key_whose_exponent_is_one_verifies_nothing() {

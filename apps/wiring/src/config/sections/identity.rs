@@ -40,7 +40,12 @@ pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
         let mut issuers = Vec::new();
         for settings in settings {
             if !names.insert(settings.issuer.clone()) {
-                reader.wrong("issuer", "two issuers have the same name".to_owned());
+                let key = if reader.is_set("issuer") {
+                    "issuer"
+                } else {
+                    "user_pool_id"
+                };
+                reader.wrong(key, "two issuers have the same name".to_owned());
                 return None;
             }
             issuers.push(open(reader, IssuerSettings { leeway, ..settings })?);
@@ -48,7 +53,7 @@ pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
         Some(issuers)
     });
     let distinct: BTreeSet<_> = prefixes.iter().collect();
-    if tables == 0 {
+    if tables == 0 && (!reader.is_set("identity.issuers") || reader.errors.is_empty()) {
         reader.missing(
             "identity.issuers",
             "without an issuer nobody could be let in",
