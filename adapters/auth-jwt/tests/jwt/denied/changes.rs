@@ -44,6 +44,9 @@ async fn a_change_is_in_force_four_seconds_after_the_list_was_read() {
     assert!(denies(&list, "carol", after(3_600.0)).await);
 }
 
+/// Something that happens to the file.
+type Break = fn(&Scene);
+
 /// What was in force before may be in force again.
 #[tokio::test]
 async fn a_list_that_is_as_it_once_was_is_in_force() {
@@ -51,7 +54,7 @@ async fn a_list_that_is_as_it_once_was_is_in_force() {
     let list = scene.open();
     let mut at = now();
     for id in ["alice", "bob", "alice", "alice", "bob", "alice"] {
-        scene.write(id);
+        scene.write(format!("{id}\n"));
         for one in ["alice", "bob"] {
             assert_eq!(denies(&list, one, at).await, one == id, "{one} of {id}");
         }
@@ -80,7 +83,6 @@ async fn while_the_file_is_away_or_broken_the_last_list_is_in_force() {
     let scene = Scene::new("alice\n");
     let list = scene.open();
     assert!(denies(&list, "alice", now()).await);
-    type Break = fn(&Scene);
     let breaks: [(&str, Break); 5] = [
         ("removed", Scene::remove),
         ("too large", |scene| {
