@@ -25,12 +25,11 @@ pub(crate) struct Fetch {
     algorithms: Vec<Algorithm>,
     /// Whether there may be nothing at all.
     optional: bool,
-    /// Made when it is needed: it reads the machine's certificates, which takes longer than all
-    /// else that a start does.
     clients: Clients,
 }
 
-/// One for the network, one for this machine.
+/// One for the network, one for this machine. Each is made when it is needed: reading the machine's
+/// certificates takes longer than all else that a start does.
 #[derive(Debug, Default)]
 struct Clients {
     secure: OnceLock<Client>,

@@ -71,7 +71,8 @@ impl KeySet {
 
     /// Reads a key set whole, for signatures by `algorithms`. Keys that cannot be used are left out:
     /// an issuer may publish others beside them. Keys of different kinds may share a `kid` (RFC 7517,
-    /// section 4.5); of two for the same algorithm the first counts. A set may have none that can be used: an issuer that withdraws its keys means it.
+    /// section 4.5); of two for the same algorithm the first counts. A set may have none that can be
+    /// used: an issuer that withdraws its keys means it.
     ///
     /// # Errors
     /// See [`KeySetError`].

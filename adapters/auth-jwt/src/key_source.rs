@@ -148,12 +148,6 @@ impl KeySource {
         }
     }
 
-    /// Whether there may be nothing to wait for, or nothing has to be.
-    pub(crate) fn is_secondary(&self) -> bool {
-        let remote = self.remote.as_ref();
-        remote.is_some_and(|remote| remote.fetch.is_optional())
-    }
-
     /// Whether the keys are still those of `generation`.
     pub(crate) fn is_at(&self, generation: u64) -> bool {
         let known = self.current.0.load();

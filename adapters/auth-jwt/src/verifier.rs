@@ -57,9 +57,10 @@ impl JwtVerifier {
     /// The same, with at most so many requests that wait for key sets where others could be served.
     #[must_use]
     pub fn waiting_at_most(mut self, requests: usize) -> Self {
-        let first = |issuer: &&Issuer| !issuer.keys.is_secondary();
-        let alone = self.issuers.iter().filter(first).count() == 1;
-        let waiting = Waiting::new(requests, alone);
+        // One by several names is one: there is nobody else whose users could be served.
+        let mut names = self.issuers.iter().map(|issuer| issuer.settings.name());
+        let first = names.next();
+        let waiting = Waiting::new(requests, names.all(|name| Some(name) == first));
         for issuer in &mut self.issuers {
             issuer.keys.wait_in(&waiting);
         }

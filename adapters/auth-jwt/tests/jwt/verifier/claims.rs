@@ -11,12 +11,12 @@ use crate::support::{
 };
 
 /// Asserts that a token with these claims, and a signature that holds, is refused.
-async fn assert_claims_refused(claims: &Value, reason: &str) {
+pub(super) async fn assert_claims_refused(claims: &Value, reason: &str) {
     let key = TestKey::es256("a");
     assert_refused(&trusting(&[&key]), &key.sign(claims), reason).await;
 }
 
-async fn assert_claims_accepted(claims: &Value) {
+pub(super) async fn assert_claims_accepted(claims: &Value) {
     let key = TestKey::es256("a");
     assert_accepted(&trusting(&[&key]), &key.sign(claims), now()).await;
 }

@@ -7,21 +7,14 @@ use usher_auth_jwt::{IssuerSettings, KeysFrom};
 use usher_domain::time::Timestamp;
 use usher_testkit::tokens::TestKey;
 
-use super::{NO_EXPIRY, UNREADABLE_TIMES};
+use super::{
+    NO_EXPIRY, UNREADABLE_TIMES,
+    claims::{assert_claims_accepted, assert_claims_refused},
+};
 use crate::support::{
     LEEWAY, NOON, assert_accepted, assert_refused, claims, claims_with, claims_without,
     just_before, key_set, now, outcome, settings, trusting, verifier,
 };
-
-async fn assert_claims_refused(claims: &Value, reason: &str) {
-    let key = TestKey::es256("a");
-    assert_refused(&trusting(&[&key]), &key.sign(claims), reason).await;
-}
-
-async fn assert_claims_accepted(claims: &Value) {
-    let key = TestKey::es256("a");
-    assert_accepted(&trusting(&[&key]), &key.sign(claims), now()).await;
-}
 
 #[tokio::test]
 async fn an_expiry_that_is_missing_or_no_number_is_refused() {
