@@ -25,6 +25,7 @@ pub struct Permit {
     readable: Attributes,
     writable: Attributes,
     read_only: Attributes,
+    read_only_by: BTreeSet<String>,
 }
 
 impl Permit {
@@ -50,6 +51,12 @@ impl Permit {
     #[must_use]
     pub const fn read_only(&self) -> &Attributes {
         &self.read_only
+    }
+
+    /// The grants that say so, each by its holder's name.
+    #[must_use]
+    pub const fn read_only_by(&self) -> &BTreeSet<String> {
+        &self.read_only_by
     }
 }
 
@@ -83,23 +90,34 @@ pub enum DenyReason {
 /// them together. Nothing else permits.
 #[must_use]
 pub fn decide(principal: &Principal, action: Action, target: &UserId, policy: &Policy) -> Decision {
-    let required = policy.required_scopes(action);
-    if !required.is_empty() && required.is_disjoint(&principal.scopes) {
+    let lacks_scope = |wanted: Action| {
+        let required = policy.required_scopes(wanted);
+        !required.is_empty() && required.is_disjoint(&principal.scopes)
+    };
+    if lacks_scope(action) {
         return Decision::Deny(DenyReason::InsufficientScope {
-            required: required.clone(),
+            required: policy.required_scopes(action).clone(),
         });
     }
+    // A right to read is none without the scope to read: the answer to a write must not show what GET
+    // refuses.
     let held = |wanted: Action| {
+        let counts = !lacks_scope(wanted);
         let grants = policy.grants.iter();
-        grants.filter(move |grant| grant.actions.contains(&wanted) && grant.is_held_by(principal))
+        grants.filter(move |grant| {
+            counts && grant.actions.contains(&wanted) && grant.is_held_by(principal)
+        })
     };
-    let read_only = join(held(Action::Write).filter(|grant| grant.read_only));
+    let unguarded = || held(Action::Write).filter(|grant| grant.read_only);
+    let read_only = join(unguarded());
+    let read_only_by = names(unguarded());
     if principal.id.as_bytes() == target.as_str().as_bytes() {
         return Decision::Permit(Permit {
             basis: Basis::Owner,
             readable: Attributes::All,
             writable: Attributes::All,
             read_only,
+            read_only_by,
         });
     }
     let granted = join(held(action));
@@ -111,11 +129,16 @@ pub fn decide(principal: &Principal, action: Action, target: &UserId, policy: &P
         return Decision::Deny(DenyReason::PartOnly);
     }
     Decision::Permit(Permit {
-        basis: Basis::Grants(held(action).map(|grant| grant.holder.to_string()).collect()),
+        basis: Basis::Grants(names(held(action))),
         readable: join(held(Action::Read)),
         writable: join(held(Action::Write)),
         read_only,
+        read_only_by,
     })
+}
+
+fn names<'a>(grants: impl Iterator<Item = &'a Grant>) -> BTreeSet<String> {
+    grants.map(|grant| grant.holder.to_string()).collect()
 }
 
 fn join<'a>(grants: impl Iterator<Item = &'a Grant>) -> Attributes {

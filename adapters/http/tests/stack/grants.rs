@@ -457,3 +457,29 @@ async fn every_access_by_a_grant_leaves_one_line_without_a_value() {
         assert!(!text.contains("marked"), "{text}");
     }
 }
+
+#[tokio::test]
+async fn an_owner_who_may_write_what_is_read_only_by_a_grant_leaves_a_line_for_each_write() {
+    let events = Events::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_writer(events.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let world = world();
+    let own = || Ask::put("/users/ada/profile", json!({"tier": "gold"}).to_string());
+    let answer = world.ask(own().token(ADMINS)).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    let line: Value = serde_json::from_str(&events.take()).expect("one line of JSON");
+    let told = ["targetUserId", "grants", "action", "attributes"].map(|name| &line[name]);
+    assert_eq!(told, ["ada", "group:admins", "write", "*"]);
+
+    let read = world
+        .ask(Ask::get("/users/ada/profile").token(ADMINS))
+        .await;
+    assert_eq!(read.status, StatusCode::OK);
+    let plain = Ask::put("/users/sam/profile", "{}").token(SUPPORT);
+    assert!(world.ask(plain).await.status.is_success());
+    assert_eq!(events.take(), "");
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::{
     access::{Action, Decision, DenyReason, Permit, Policy, decide},
-    entity_tag::{Preconditions, ReadVerdict},
+    entity_tag::{Preconditions, ReadVerdict, TagList},
     json::Violation,
     patch::{Patch, PatchFailure, Unapplied, Use},
     ports::{Deleted, Expected, ProfileSchema, ProfileStore, Put, StoreError, StoredProfile},
@@ -166,12 +166,19 @@ impl Authorized<'_> {
     /// The same right, if it extends to the whole profile: to replace or delete it all.
     ///
     /// # Errors
-    /// [`DenyReason::PartOnly`] when it does not.
-    pub fn for_the_whole_profile(self, action: Action) -> Result<Self, DenyReason> {
+    /// [`DenyReason::PartOnly`] when it does not, and when `preconditions` rely on the tag of a part.
+    pub fn for_the_whole_profile(
+        self,
+        action: Action,
+        preconditions: &Preconditions,
+    ) -> Result<Self, DenyReason> {
         let writes_all = action == Action::Delete || self.permit.writable().is_all();
-        // The tag of a part would let through a write over what has changed in the other.
+        // The tag of a part would let through a write over what has changed in the other. Without one
+        // it is a right like any other: that to read a part must not take it away.
         let readable = self.permit.readable();
-        if writes_all && (readable.is_all() || readable.is_empty()) {
+        let sees_a_part = !(readable.is_all() || readable.is_empty());
+        let names_a_tag = matches!(preconditions.if_match, Some(TagList::Tags(_)));
+        if writes_all && !(sees_a_part && names_a_tag) {
             Ok(self)
         } else {
             Err(DenyReason::PartOnly)
