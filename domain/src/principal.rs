@@ -1,6 +1,6 @@
 //! Who is calling.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A caller whose token has been verified.
 ///
@@ -16,6 +16,9 @@ pub struct Principal {
     pub scopes: BTreeSet<Box<str>>,
     /// Groups of the token.
     pub groups: BTreeSet<Box<str>>,
+    /// Those of the token's claims that the deployment assigns plans by: text as it is, numbers,
+    /// `true` and `false` as JSON writes them.
+    pub claims: BTreeMap<Box<str>, Box<str>>,
 }
 
 impl Principal {
@@ -27,6 +30,7 @@ impl Principal {
             issuer: issuer.into(),
             scopes: BTreeSet::new(),
             groups: BTreeSet::new(),
+            claims: BTreeMap::new(),
         }
     }
 }

@@ -259,7 +259,7 @@ proptest! {
         // More than any bucket here holds; a quota may be all but endless.
         const ENOUGH: usize = 20;
         let remaining = |state: &AccountState| {
-            let Levels { throttle, quota } = account::levels(state, &call.limits, call.now);
+            let Levels { throttle, quota, .. } = account::levels(state, &call.limits, call.now);
             [throttle, quota].iter().flatten().map(|level| level.remaining).min()
         };
         let take_one = |state: &AccountState| {
@@ -279,7 +279,7 @@ proptest! {
     #[test]
     fn the_announced_reset_is_exact(call in situation()) {
         let at = |now| account::levels(&call.state, &call.limits, now);
-        let Levels { throttle, quota } = at(call.now);
+        let Levels { throttle, quota, .. } = at(call.now);
         if let Some(level) = throttle {
             let reset = call.now.plus(level.reset);
             let then = |now| at(now).throttle.unwrap().remaining;

@@ -1,4 +1,7 @@
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde_json::Number;
 use usher_domain::{principal::Principal, time::Timestamp};
@@ -78,6 +81,7 @@ impl<'a> Claims<'a> {
             issuer: issuer.name().into(),
             scopes: self.names(&issuer.scopes_claim, |scopes| scopes.split(' ').collect()),
             groups: self.names(&issuer.groups_claim, |group| vec![group]),
+            claims: self.kept(&issuer.kept_claims),
         };
         Ok(Judged { principal, expires })
     }
@@ -154,6 +158,22 @@ impl<'a> Claims<'a> {
                 .filter_map(|element| text(element).map(Into::into))
                 .collect(),
         }
+    }
+
+    /// Claims that are one text, one number, true or false. Of a list or an object nobody could say
+    /// what it equals.
+    fn kept(&self, claims: &[Box<str>]) -> BTreeMap<Box<str>, Box<str>> {
+        let value = |claim: &str| {
+            let written = self.find(claim)?;
+            match text(written) {
+                Some(text) => Some(text.into()),
+                None if written.starts_with(['[', '{']) => None,
+                None => Some(written.into()),
+            }
+        };
+        let kept = claims.iter();
+        kept.filter_map(|claim| Some((claim.clone(), value(claim)?)))
+            .collect()
     }
 
     /// A claim by its name, or by a JSON Pointer (RFC 6901) into objects.

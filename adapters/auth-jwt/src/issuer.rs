@@ -29,6 +29,8 @@ pub struct IssuerSettings {
     pub groups_claim: String,
     /// The claim that lists scopes, named as groups are.
     pub scopes_claim: String,
+    /// Claims that a principal keeps, to be assigned plans by; named as groups are.
+    pub kept_claims: Vec<Box<str>>,
     /// Whether a token's header must say `at+jwt` (RFC 9068).
     pub require_typ: bool,
     /// How far clocks may differ.
@@ -142,6 +144,7 @@ impl IssuerSettings {
             subject_prefix: String::new(),
             groups_claim: "groups".to_owned(),
             scopes_claim: "scope".to_owned(),
+            kept_claims: Vec::new(),
             require_typ: false,
             leeway: LEEWAY,
         }

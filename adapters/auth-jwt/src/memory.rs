@@ -113,10 +113,12 @@ impl Weighter<Digest, Arc<Verified>> for Bytes {
             issuer,
             scopes,
             groups,
+            claims,
         } = &*verified.principal;
         let names: usize = scopes
             .iter()
             .chain(groups)
+            .chain(claims.values())
             .map(|name| NAME + name.len())
             .sum();
         let bytes = ENTRY + id.len() + issuer.len() + verified.kid.len() + names;

@@ -67,6 +67,16 @@ impl JwtVerifier {
         self
     }
 
+    /// The same, with principals that keep these claims; named as in
+    /// [`IssuerSettings::groups_claim`](crate::IssuerSettings::groups_claim).
+    #[must_use]
+    pub fn keeping(mut self, claims: &[Box<str>]) -> Self {
+        for issuer in &mut self.issuers {
+            issuer.settings.kept_claims = claims.to_vec();
+        }
+        self
+    }
+
     fn remembered(
         &self,
         token: &Digest,

@@ -91,13 +91,13 @@ pub(crate) fn record(
             &String::from_utf8_lossy(agent.as_bytes()),
         );
     }
-    if let Some(id) = &report.trail.api_key_id {
+    if let Some(id) = report.trail.key.as_ref().map(|key| &key.id) {
         line.text("identity.apiKeyId", id.as_str());
     }
     if let Some(principal) = &report.trail.principal {
         line.text("authorizer.claims.sub", &principal.id);
     }
-    if let Some(plan) = &report.trail.plan_id {
+    if let Some(plan) = report.trail.plan.as_ref().map(|plan| &plan.id) {
         line.text("usagePlanId", plan.as_str());
     }
     if let Some(error) = report.error {

@@ -11,7 +11,12 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// Tells the caller what applies and what is left. Nothing when nothing applies.
 pub(crate) fn announce(levels: &Levels, headers: &mut HeaderMap) {
     let (mut policy, mut limit) = (String::with_capacity(64), String::with_capacity(64));
-    for (name, level) in [("throttle", &levels.throttle), ("quota", &levels.quota)] {
+    for (name, level) in [
+        ("throttle", &levels.throttle),
+        ("user", &levels.user),
+        ("quota", &levels.quota),
+        ("service", &levels.service),
+    ] {
         let Some(Level {
             capacity,
             window,
@@ -74,26 +79,26 @@ mod tests {
         let mut headers = HeaderMap::new();
         let levels = Levels {
             throttle: level(100, 2, 7, 20),
+            user: level(5, 1, 4, 0),
             quota: level(10_000, 86_400, 9, 3_000),
+            service: level(2_500, 1, 0, 1),
         };
         announce(&levels, &mut headers);
         assert_eq!(
             headers[POLICY],
-            "\"throttle\";q=100;w=2, \"quota\";q=10000;w=86400"
+            "\"throttle\";q=100;w=2, \"user\";q=5;w=1, \"quota\";q=10000;w=86400, \
+             \"service\";q=2500;w=1"
         );
-        assert_eq!(headers[LIMIT], "\"throttle\";r=7;t=1, \"quota\";r=9;t=3");
+        assert_eq!(
+            headers[LIMIT],
+            "\"throttle\";r=7;t=1, \"user\";r=4;t=0, \"quota\";r=9;t=3, \"service\";r=0;t=1"
+        );
     }
 
     #[test]
     fn no_limit_no_field() {
         let mut headers = HeaderMap::new();
-        announce(
-            &Levels {
-                throttle: None,
-                quota: None,
-            },
-            &mut headers,
-        );
+        announce(&Levels::default(), &mut headers);
         assert!(headers.is_empty());
     }
 }

@@ -33,9 +33,21 @@ impl<K: Hash + Eq, V> Shards<K, V> {
             reason = "less than the number of shards"
         )]
         let index = (self.hasher.hash_one(key) % SHARDS as u64) as usize;
-        // A panic while the lock was held leaves whole values behind: every change is one insert.
-        self.shards[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        locked(&self.shards[index])
     }
+
+    /// All parts, one after the other: what is changed meanwhile may be seen or not.
+    pub(crate) fn all(&self) -> impl Iterator<Item = MutexGuard<'_, HashMap<K, V>>> {
+        self.shards.iter().map(locked)
+    }
+
+    /// How many parts there are.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.len()
+    }
+}
+
+/// A panic while the lock was held leaves whole values behind: every change is one insert.
+fn locked<T>(shard: &Mutex<T>) -> MutexGuard<'_, T> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

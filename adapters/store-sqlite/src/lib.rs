@@ -5,7 +5,11 @@
 
 mod connect;
 mod error;
+mod keys;
 mod profiles;
+mod usage;
 
 pub use connect::{Sqlite, SqliteSettings};
+pub use keys::SqliteKeyStore;
 pub use profiles::SqliteProfileStore;
+pub use usage::SqliteUsageStore;

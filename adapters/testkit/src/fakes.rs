@@ -3,9 +3,10 @@
 //! An adapter must not depend on another adapter, so the tests of the HTTP surface stand on these.
 //! They pass the conformance suites like any store.
 
+mod usage;
+
 use std::{
     collections::{HashMap, VecDeque},
-    num::NonZeroU32,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -17,19 +18,16 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use usher_domain::{
     ports::{
-        Deleted, DeniedSubjects, Expected, KeyStore, ProfileStore, Put, Receipt, StoreError,
-        StoreErrorKind, StoredProfile, Taken, TokenError, TokenVerifier, UsageStore, Version,
+        Deleted, DeniedSubjects, Expected, ProfileStore, Put, StoreError, StoreErrorKind,
+        StoredProfile, TokenError, TokenVerifier, Version,
     },
     principal::Principal,
     profile::Profile,
     time::Timestamp,
-    usage::{
-        account::{self, AccountState, Verdict},
-        api_key::ApiKeyHash,
-        membership::{Account, KeyEntry},
-    },
     user_id::UserId,
 };
+
+pub use self::usage::{FakeKeyDirectory, FakePacer, FakeUsageStore};
 
 /// What the errors of a failing fake say: the context and its cause. No client may ever see it.
 pub const FAULT_SAYS: [&str; 2] = [
@@ -249,104 +247,6 @@ impl ProfileStore for FakeProfileStore {
     }
 }
 
-/// The domain's rule over a map.
-#[derive(Debug)]
-pub struct FakeUsageStore {
-    accounts: Mutex<HashMap<Arc<str>, AccountState>>,
-    switch: Switch,
-}
-
-impl FakeUsageStore {
-    /// A store in which nothing has been spent.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            accounts: Mutex::default(),
-            switch: Switch::new(),
-        }
-    }
-
-    /// Tells the store what to do from now on.
-    pub fn behave(&self, behaviour: Behaviour) {
-        self.switch.set(behaviour);
-    }
-}
-
-impl Default for FakeUsageStore {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-#[async_trait]
-impl UsageStore for FakeUsageStore {
-    async fn take(
-        &self,
-        account: &Account,
-        tokens: NonZeroU32,
-        now: Timestamp,
-    ) -> Result<Taken, StoreError> {
-        self.switch.pass().await?;
-        let mut accounts = lock(&self.accounts);
-        let state = accounts.get(&account.id).copied().unwrap_or_default();
-        match account::take(&state, &account.limits, tokens, now) {
-            Verdict::Refused(refused) => Ok(Taken::Refused(refused)),
-            Verdict::Granted { state, levels } => {
-                accounts.insert(Arc::clone(&account.id), state);
-                let window = account.limits.quota.and_then(|quota| {
-                    let spent = state.spent?;
-                    Some(quota.period().window_at(spent.window_start))
-                });
-                let receipt = Receipt { tokens, window };
-                Ok(Taken::Granted { receipt, levels })
-            }
-        }
-    }
-
-    async fn give_back(&self, account: &Account, receipt: Receipt) -> Result<(), StoreError> {
-        self.switch.pass().await?;
-        if let Some(state) = lock(&self.accounts).get_mut(&account.id) {
-            *state = account::give_back(state, &account.limits, receipt.tokens, receipt.window);
-        }
-        Ok(())
-    }
-}
-
-/// The keys of a list.
-#[derive(Debug)]
-pub struct FakeKeyStore {
-    entries: HashMap<ApiKeyHash, Arc<KeyEntry>>,
-    switch: Switch,
-}
-
-impl FakeKeyStore {
-    /// A store of these keys.
-    #[must_use]
-    pub fn new(keys: impl IntoIterator<Item = (ApiKeyHash, KeyEntry)>) -> Self {
-        let entries = keys
-            .into_iter()
-            .map(|(hash, entry)| (hash, Arc::new(entry)))
-            .collect();
-        Self {
-            entries,
-            switch: Switch::new(),
-        }
-    }
-
-    /// Tells the store what to do from now on.
-    pub fn behave(&self, behaviour: Behaviour) {
-        self.switch.set(behaviour);
-    }
-}
-
-#[async_trait]
-impl KeyStore for FakeKeyStore {
-    async fn find(&self, hash: &ApiKeyHash) -> Result<Option<Arc<KeyEntry>>, StoreError> {
-        self.switch.pass().await?;
-        Ok(self.entries.get(hash).cloned())
-    }
-}
-
 /// A verifier whose tokens are words with semicolons between, because a bearer token has no spaces:
 /// `user:alice;scope:profiles/read;group:support`.
 ///
@@ -381,6 +281,7 @@ impl TokenVerifier for PlainTokens {
                 }
                 ("scope", scope) => drop(principal.scopes.insert(scope.into())),
                 ("group", group) => drop(principal.groups.insert(group.into())),
+                ("tier", tier) => drop(principal.claims.insert("tier".into(), tier.into())),
                 _ => return Err(UNREADABLE),
             }
         }

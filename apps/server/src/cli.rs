@@ -30,6 +30,26 @@ pub(crate) enum Command {
     /// Bring the store's schema up to date
     #[command(after_help = "Example:\n  USHER_STORE__URL=postgres://… usher migrate")]
     Migrate(ConfigArguments),
+    /// List, import and delete usage plans
+    #[command(
+        after_help = "Examples:\n  usher plans list\n  usher plans import usage-plans.json\n  \
+        aws apigateway get-usage-plans > plans.json && usher plans import plans.json\n\n\
+        A change is in force on every server within 5 s."
+    )]
+    Plans(PlansArguments),
+    /// Make, list, rotate, disable, delete and import API keys
+    #[command(
+        after_help = "Examples:\n  usher keys create --name MobileApp --plan uvw0123\n  \
+        usher keys list --json\n  usher keys rotate 87163af9a2 --overlap 24h\n  \
+        usher keys disable 87163af9a2\n\nA change is in force on every server within 5 s."
+    )]
+    Keys(KeysArguments),
+    /// Show what keys and principals have spent of their quotas
+    #[command(
+        after_help = "Examples:\n  usher usage\n  usher usage --plan uvw0123 --json\n\n\
+        Calls that a running server has set aside count as used: at most a two hundredth of a quota."
+    )]
+    Usage(UsageArguments),
     /// Mint a token of the development issuer
     #[command(
         after_help = "Examples:\n  usher token alice\n  usher token alice --ttl 5m --scope \
@@ -60,11 +80,122 @@ pub(crate) struct ServeArguments {
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArguments {
     /// The configuration file; left out: the one that `USHER_CONFIG` names, or ./usher.toml
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) config: Option<PathBuf>,
     /// Overrides log.format: json or text
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) log_format: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlansArguments {
+    #[command(subcommand)]
+    pub(crate) command: PlansCommand,
+    #[command(flatten)]
+    pub(crate) config: ConfigArguments,
+    /// Print JSON, in API Gateway's shapes
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlansCommand {
+    /// All plans
+    List,
+    /// One plan, as JSON
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Make or change the plans of a file: those that are new, or changed since they were last imported
+    Import {
+        /// JSON: a plan, a list of plans, or what `aws apigateway get-usage-plans` prints
+        file: PathBuf,
+    },
+    /// Delete a plan that no key belongs to
+    Delete {
+        /// Its id
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysArguments {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+    #[command(flatten)]
+    pub(crate) config: ConfigArguments,
+    /// Print JSON, with API Gateway's names
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key and show it, once
+    Create {
+        /// What people call it
+        #[arg(long)]
+        name: String,
+        /// What it is for
+        #[arg(long, default_value = "")]
+        description: String,
+        /// A usage plan that it belongs to; may be repeated
+        #[arg(long)]
+        plan: Vec<String>,
+        /// It opens nothing until it is enabled
+        #[arg(long)]
+        disabled: bool,
+    },
+    /// All keys, without their secrets, of which only SHA-256 is kept
+    List {
+        /// Those of this usage plan
+        #[arg(long)]
+        plan: Option<String>,
+    },
+    /// Let a key in again
+    Enable {
+        /// Its id
+        id: String,
+    },
+    /// Refuse a key from now on
+    Disable {
+        /// Its id
+        id: String,
+    },
+    /// Delete a key
+    Delete {
+        /// Its id
+        id: String,
+    },
+    /// Give a key another secret; its id, its plans and what it has spent stay
+    Rotate {
+        /// Its id
+        id: String,
+        /// How long the old secret stays good, such as 0s, 15m or 24h
+        #[arg(long, default_value = "24h")]
+        overlap: String,
+    },
+    /// Make or change the keys of a file: those that are new, or changed since they were last imported
+    Import {
+        /// AWS's key file: Name,Key,Description,Enabled,UsagePlanIds; Key may be sha256:<hex>
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UsageArguments {
+    /// Of this usage plan
+    #[arg(long)]
+    pub(crate) plan: Option<String>,
+    /// Of this key, by its id
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArguments,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -18,14 +18,13 @@ use usher_wiring::{
 use crate::{
     cli::DevArguments,
     exit::Failure,
+    secret::random_key,
     serve,
     token::{key_in, make_private_folder, write_private},
 };
 
 const PLANS: &str = include_str!("usage-plans.json");
 const PLAN_ID: &str = "uvw0123";
-/// As many characters as API Gateway's own keys have.
-const KEY_LENGTH: usize = 40;
 
 pub(crate) async fn run(arguments: &DevArguments) -> Result<(), Failure> {
     if !arguments.listen.ip().is_loopback() {
@@ -107,22 +106,6 @@ fn first_key(path: &Path) -> anyhow::Result<String> {
         .ok_or_else(|| anyhow!("{}: there is no key in it", path.display()))
 }
 
-fn random_key() -> anyhow::Result<String> {
-    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let mut key = String::new();
-    while key.len() < KEY_LENGTH {
-        let mut random = [0_u8; 64];
-        aws_lc_rs::rand::fill(&mut random).map_err(|_| anyhow!("no randomness"))?;
-        // Values past the last whole multiple would make some letters more likely than others.
-        let letters = random
-            .iter()
-            .filter(|byte| **byte < 248)
-            .map(|byte| LETTERS[usize::from(*byte) % 62]);
-        key.extend(letters.take(KEY_LENGTH - key.len()).map(char::from));
-    }
-    Ok(key)
-}
-
 /// The configuration of `usher dev`, which the environment may override like any other.
 fn configuration(state: &State) -> String {
     let quoted = |path: &Path| format!("{:?}", path.display().to_string());
@@ -202,14 +185,6 @@ fn quote(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_is_letters_and_digits() {
-        let key = random_key().unwrap();
-        assert_eq!(key.len(), KEY_LENGTH);
-        assert!(key.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        assert_ne!(key, random_key().unwrap());
-    }
 
     #[test]
     fn paths_with_spaces_survive_a_shell() {

@@ -1,6 +1,6 @@
 //! How the process ends.
 
-use std::{fmt::Display, process::ExitCode};
+use std::{fmt::Display, path::Path, process::ExitCode};
 
 use usher_wiring::{OpenError, config::ConfigError};
 
@@ -54,11 +54,18 @@ impl From<Vec<ConfigError>> for Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::NotBuilt(_) => Self::config(error),
+            OpenError::NotBuilt(_) | OpenError::Unfit(_) | OpenError::Nothing(_) => {
+                Self::config(error)
+            }
             OpenError::Store(_) => Self::Unavailable(error.into()),
-            OpenError::Keys => Self::Bug(error.into()),
         }
     }
+}
+
+/// The text of a file that the command line names.
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::config(format!("{} cannot be read: {error}", path.display())))
 }
 
 /// Runs `task` on a runtime of its own.

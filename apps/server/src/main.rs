@@ -1,9 +1,11 @@
 //! `usher`: the server and its tools.
 
 mod cli;
+mod control;
 mod dev;
 mod exit;
 mod listener;
+mod secret;
 mod serve;
 mod token;
 
@@ -19,6 +21,9 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => exit::run(serve::serve(&arguments)),
         Command::Check(arguments) => serve::check(&arguments),
         Command::Migrate(arguments) => exit::run(serve::migrate(&arguments)),
+        Command::Plans(arguments) => exit::run(control::plans(&arguments)),
+        Command::Keys(arguments) => exit::run(control::keys(&arguments)),
+        Command::Usage(arguments) => exit::run(control::usage(&arguments)),
         Command::Token(arguments) => token::run(&arguments),
     };
     match result {

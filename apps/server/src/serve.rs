@@ -4,6 +4,7 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use usher_wiring::{
@@ -32,6 +33,9 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     .await
 }
 
+/// How long what was taken from quotas and not used may take to be given back.
+const RETURNING: Duration = Duration::from_secs(5);
+
 /// Opens the deployment, listens, says so through `listening`, and serves until it is told to stop.
 pub(crate) async fn run(
     config: Config,
@@ -49,7 +53,11 @@ pub(crate) async fn run(
         .local_addr()
         .map_err(|error| Failure::Bug(error.into()))?;
     listening(address);
+    let returner = deployment.returner();
     let served = listener::serve(listener, deployment.stack, patience).await;
+    // A store that does not answer must not keep the process: its calls have deadlines, and what is not
+    // given back counts as spent.
+    let _ = tokio::time::timeout(RETURNING, returner.close()).await;
     lines.flush();
     served
 }
@@ -77,7 +85,7 @@ pub(crate) async fn migrate(arguments: &ConfigArguments) -> Result<(), Failure> 
     Ok(())
 }
 
-fn sources(arguments: &ConfigArguments) -> Sources {
+pub(crate) fn sources(arguments: &ConfigArguments) -> Sources {
     let candidates = [PathBuf::from("usher.toml")];
     let sources = Sources::of_process(arguments.config.as_deref(), &candidates);
     match &arguments.log_format {

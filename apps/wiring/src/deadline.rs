@@ -1,21 +1,32 @@
-//! A deadline around every call to a profile store, as a decorator of the port.
+//! A deadline around every call to a store, as a decorator of its port.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use usher_domain::{
-    ports::{Deleted, Expected, ProfileStore, Put, StoreError, StoreErrorKind, StoredProfile},
+    ports::{
+        AccountPage, Applied, Change, Deleted, Digest, Expected, ImportEntry, KeyPage, KeyStore,
+        ProfileStore, Put, Receipt, Revision, StoreError, StoreErrorKind, StoredProfile, Taken,
+        UsageStore,
+    },
     profile::Profile,
+    time::Timestamp,
+    usage::{
+        account::AccountState,
+        api_key::{ApiKey, ApiKeyHash, ApiKeyId},
+        membership::{Account, AccountName},
+        plan::UsagePlan,
+    },
     user_id::UserId,
 };
 
 /// A store whose calls end in time. A write that did not may have been done.
-pub(crate) struct WithDeadline {
-    pub(crate) store: Arc<dyn ProfileStore>,
+pub(crate) struct WithDeadline<S: ?Sized> {
     pub(crate) timeout: Duration,
+    pub(crate) store: Arc<S>,
 }
 
-impl WithDeadline {
+impl<S: ?Sized> WithDeadline<S> {
     async fn within<T>(
         &self,
         call: impl Future<Output = Result<T, StoreError>> + Send,
@@ -36,7 +47,7 @@ impl WithDeadline {
     clippy::missing_trait_methods,
     reason = "a decorator must not forget a method"
 )]
-impl ProfileStore for WithDeadline {
+impl ProfileStore for WithDeadline<dyn ProfileStore> {
     async fn get(&self, id: &UserId) -> Result<Option<StoredProfile>, StoreError> {
         self.within(self.store.get(id)).await
     }
@@ -60,5 +71,67 @@ impl ProfileStore for WithDeadline {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.within(self.store.ping()).await
+    }
+}
+
+#[async_trait]
+#[deny(
+    clippy::missing_trait_methods,
+    reason = "a decorator must not forget a method"
+)]
+impl KeyStore for WithDeadline<dyn KeyStore> {
+    async fn revision(&self) -> Result<Revision, StoreError> {
+        self.within(self.store.revision()).await
+    }
+
+    async fn plans(&self) -> Result<Vec<UsagePlan>, StoreError> {
+        self.within(self.store.plans()).await
+    }
+
+    async fn find(&self, hash: &ApiKeyHash) -> Result<Option<ApiKey>, StoreError> {
+        self.within(self.store.find(hash)).await
+    }
+
+    async fn key(&self, id: &ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
+        self.within(self.store.key(id)).await
+    }
+
+    async fn keys(&self, page: &KeyPage) -> Result<Vec<ApiKey>, StoreError> {
+        self.within(self.store.keys(page)).await
+    }
+
+    async fn imported(&self, entries: &[ImportEntry]) -> Result<Vec<Option<Digest>>, StoreError> {
+        self.within(self.store.imported(entries)).await
+    }
+
+    async fn apply(&self, changes: &[Change], expected: Revision) -> Result<Applied, StoreError> {
+        self.within(self.store.apply(changes, expected)).await
+    }
+}
+
+#[async_trait]
+#[deny(
+    clippy::missing_trait_methods,
+    reason = "a decorator must not forget a method"
+)]
+impl UsageStore for WithDeadline<dyn UsageStore> {
+    async fn take(
+        &self,
+        account: &Account,
+        tokens: NonZeroU32,
+        now: Timestamp,
+    ) -> Result<Taken, StoreError> {
+        self.within(self.store.take(account, tokens, now)).await
+    }
+
+    async fn give_back(&self, account: &Account, receipt: Receipt) -> Result<(), StoreError> {
+        self.within(self.store.give_back(account, receipt)).await
+    }
+
+    async fn accounts(
+        &self,
+        page: &AccountPage,
+    ) -> Result<Vec<(AccountName, AccountState)>, StoreError> {
+        self.within(self.store.accounts(page)).await
     }
 }

@@ -2,15 +2,17 @@ use std::{sync::Arc, time::Duration};
 
 use usher_auth_jwt::JwtVerifier;
 use usher_domain::{
-    ports::{ProfileStore, StoreError},
-    service::{ApiKeyPolicy, FrontDoor, ProfileRules, Profiles},
+    ports::{Clock as _, KeyPage, StoreError},
+    service::{ControlError, ControlPlane, FrontDoor, ProfileRules, Profiles},
+    usage::assignment::Criterion,
 };
 use usher_http::{AccessLog, App, Limits, Settings, Stack};
-use usher_store_memory::{MemoryKeyStore, MemoryProfileStore, MemoryUsageStore};
+use usher_usage_local::{KeyCache, LocalPacer, PacerSettings};
 
 use crate::{
     clock::SystemClock,
-    config::{Config, StoreConfig, StoreUrl},
+    config::{Config, ControlConfig, StoreConfig, UsageConfig, assignment_problem},
+    stores::Stores,
 };
 
 /// A deployment that could be opened.
@@ -18,6 +20,7 @@ use crate::{
 pub struct Deployment {
     /// Serves requests.
     pub stack: Stack,
+    pacer: Arc<LocalPacer>,
 }
 
 /// What a deployment runs as.
@@ -43,9 +46,12 @@ pub enum OpenError {
     /// The binary was built without the adapter that the configuration names.
     #[error("this binary was built without the feature {0}, which store.url asks for")]
     NotBuilt(&'static str),
-    /// The keys do not fit the plans; configuration that was read by [`Config::read`] does.
-    #[error("the API keys do not fit the usage plans")]
-    Keys,
+    /// What the configuration names is not there, or does not fit together.
+    #[error("{0}")]
+    Unfit(String),
+    /// What was asked for makes no sense with this store.
+    #[error("{0}")]
+    Nothing(&'static str),
 }
 
 impl Deployment {
@@ -58,23 +64,26 @@ impl Deployment {
         role: &Role,
         log: Arc<dyn AccessLog>,
     ) -> Result<Self, OpenError> {
-        let store = open_store(&config.store).await?;
-        let keys = MemoryKeyStore::new(&config.usage.keys, &config.usage.plans)
-            .map_err(|_| OpenError::Keys)?;
-        let policy = if config.usage.api_key_required {
-            ApiKeyPolicy::Required(config.api)
-        } else {
-            ApiKeyPolicy::Ignored
+        let stores = Stores::open(&config.store, &config.usage.store).await?;
+        let keys = prepare(&stores, &config).await?;
+        let usage = config.usage;
+        let pacer = PacerSettings {
+            // Many sandboxes of a function run at once, and each for a moment.
+            service: usage.service.filter(|_| !matches!(role, Role::Lambda)),
+            ..PacerSettings::default()
         };
+        let pacer = Arc::new(LocalPacer::new(stores.usage, pacer));
         // A quarter of the places are enough for an issuer that changes its keys, and what is left
         // is enough for everybody else when it does not answer.
         let waiting = config.server.max_in_flight.div_ceil(4);
-        let verifier = JwtVerifier::new(config.identity.issuers).waiting_at_most(waiting);
+        let verifier = JwtVerifier::new(config.identity.issuers)
+            .waiting_at_most(waiting)
+            .keeping(&claims(&usage));
         let front_door = FrontDoor::new(
             Arc::new(verifier),
             Arc::new(keys),
-            Arc::new(MemoryUsageStore::new()),
-            policy,
+            Arc::clone(&pacer) as _,
+            usage.policy,
         );
         let front_door = match config.identity.denied_subjects {
             Some(denied) => front_door.without(Arc::new(denied)),
@@ -104,12 +113,107 @@ impl Deployment {
             max_bytes: config.profile.max_bytes,
             require_if_match: config.profile.require_if_match,
         };
-        let profiles = Profiles::new(store, rules);
+        let profiles = Profiles::new(stores.profiles, rules);
         let app = App::new(front_door, profiles, Arc::new(SystemClock), settings);
         Ok(Self {
             stack: Stack::new(app, log),
+            pacer,
         })
     }
+
+    /// What gives back, when no more requests are coming, what was taken from quotas and not used.
+    #[must_use]
+    pub fn returner(&self) -> Returner {
+        Returner(Arc::clone(&self.pacer))
+    }
+}
+
+/// Gives back what a deployment has taken from quotas and not used.
+#[derive(Debug)]
+pub struct Returner(Arc<LocalPacer>);
+
+impl Returner {
+    /// Gives all of it back. What is not given back, because the process is killed or the store is out
+    /// of reach, counts as spent: at most a two hundredth of each quota.
+    pub async fn close(self) {
+        self.0.close(SystemClock.now()).await;
+    }
+}
+
+/// The claims that plans are assigned by.
+fn claims(usage: &UsageConfig) -> Vec<Box<str>> {
+    let mut names: Vec<_> = usage
+        .policy
+        .assign
+        .iter()
+        .filter_map(|assigned| match &assigned.to {
+            Criterion::Claim { name, .. } => Some(name.clone()),
+            Criterion::Group(_) | Criterion::Scope(_) => None,
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Imports the files of plans and keys, looks whether anybody could call, and knows the plans.
+async fn prepare(stores: &Stores, config: &Config) -> Result<KeyCache, OpenError> {
+    let usage = &config.usage;
+    let control = ControlPlane::new(Arc::clone(&stores.keys), Arc::clone(&stores.usage));
+    let now = SystemClock.now();
+    let imported = control
+        .import(&usage.plans, &usage.keys, now)
+        .await
+        .map_err(|error| match error {
+            ControlError::Store(error) => OpenError::Store(error),
+            error => OpenError::Unfit(format!("usage.plans and usage.keys: {error}")),
+        })?;
+    if imported.plans + imported.keys > 0 {
+        let (plans, keys) = (imported.plans, imported.keys);
+        tracing::info!(
+            plans,
+            keys,
+            "imported what is new in usage.plans and usage.keys"
+        );
+    }
+    let plans = stores.keys.plans().await?;
+    for assigned in usage.policy.assign.iter() {
+        let plan = plans.iter().find(|plan| plan.id == assigned.plan);
+        if let Some(problem) = assignment_problem(plan, &assigned.plan, &config.api) {
+            return Err(OpenError::Unfit(format!("usage.assign: {problem}")));
+        }
+    }
+    if usage.policy.key_required && usage.policy.assign.is_empty() {
+        let first = KeyPage {
+            limit: 1,
+            ..KeyPage::default()
+        };
+        // No reason not to start: keys can be made and plans be changed while this runs.
+        if stores.keys.keys(&first).await?.is_empty() {
+            tracing::warn!(
+                "API keys are required and there are none: `usher keys create` makes one"
+            );
+        } else if !plans.iter().any(|plan| plan.covers(&config.api)) {
+            tracing::warn!("no usage plan applies to api.id and api.stage: no API key is accepted");
+        }
+    }
+    let keys = KeyCache::new(Arc::clone(&stores.keys), config.api.clone());
+    keys.load(now).await?;
+    Ok(keys)
+}
+
+/// Opens what `usher plans`, `usher keys` and `usher usage` work with.
+///
+/// # Errors
+/// See [`OpenError`].
+pub async fn open_control(config: &ControlConfig) -> Result<ControlPlane, OpenError> {
+    let Some((keys, usage)) = Stores::open_usage(config).await? else {
+        return Err(OpenError::Nothing(
+            "plans, keys and usage are in the memory of the server that runs: set usage.store to \
+             sqlite:PATH, or change the files that usage.plans and usage.keys name and start it again",
+        ));
+    };
+    Ok(ControlPlane::new(keys, usage))
 }
 
 /// Brings the store's schema up to date and closes it again.
@@ -123,72 +227,5 @@ pub async fn migrate(store: &StoreConfig) -> Result<(), OpenError> {
         timeout: Duration::from_mins(5),
         ..store.clone()
     };
-    open_store(&patient).await.map(drop)
-}
-
-#[cfg_attr(
-    not(any(feature = "sqlite", feature = "postgres", feature = "dynamodb")),
-    allow(clippy::unused_async, reason = "memory alone has nothing to wait for")
-)]
-async fn open_store(config: &StoreConfig) -> Result<Arc<dyn ProfileStore>, OpenError> {
-    match &config.url {
-        // Memory answers at once: a deadline around it would only cost time.
-        StoreUrl::Memory => Ok(Arc::new(MemoryProfileStore::new())),
-        #[cfg(feature = "sqlite")]
-        StoreUrl::Sqlite(path) => {
-            let settings = usher_store_sqlite::SqliteSettings {
-                path: path.clone(),
-                migrate: config.migrate,
-                timeout: config.timeout,
-            };
-            let database = usher_store_sqlite::Sqlite::open(&settings).await?;
-            Ok(within(
-                usher_store_sqlite::SqliteProfileStore::new(database),
-                config.timeout,
-            ))
-        }
-        #[cfg(not(feature = "sqlite"))]
-        StoreUrl::Sqlite(_) => Err(OpenError::NotBuilt("sqlite")),
-        #[cfg(feature = "postgres")]
-        StoreUrl::Postgres(url) => {
-            let settings = usher_store_postgres::PgSettings {
-                url: secrecy::ExposeSecret::expose_secret(url).to_owned(),
-                migrate: config.migrate,
-                timeout: config.timeout,
-            };
-            let database = usher_store_postgres::Pg::open(&settings).await?;
-            Ok(within(
-                usher_store_postgres::PgProfileStore::new(database),
-                config.timeout,
-            ))
-        }
-        #[cfg(not(feature = "postgres"))]
-        StoreUrl::Postgres(_) => Err(OpenError::NotBuilt("postgres")),
-        #[cfg(feature = "dynamodb")]
-        StoreUrl::Dynamo(dynamo) => {
-            let settings = usher_store_dynamodb::DynamoSettings {
-                table: dynamo.table.clone(),
-                region: dynamo.region.clone(),
-                endpoint: dynamo.endpoint.clone(),
-                migrate: config.migrate,
-                timeout: config.timeout,
-                consistent_reads: config.consistent_reads,
-            };
-            let database = usher_store_dynamodb::Dynamo::open(&settings).await?;
-            Ok(within(
-                usher_store_dynamodb::DynamoProfileStore::new(database),
-                config.timeout,
-            ))
-        }
-        #[cfg(not(feature = "dynamodb"))]
-        StoreUrl::Dynamo(_) => Err(OpenError::NotBuilt("dynamodb")),
-    }
-}
-
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
-fn within(store: impl ProfileStore, timeout: Duration) -> Arc<dyn ProfileStore> {
-    Arc::new(crate::deadline::WithDeadline {
-        store: Arc::new(store),
-        timeout,
-    })
+    Stores::open_profiles(&patient).await.map(drop)
 }

@@ -74,6 +74,8 @@ pub fn parse_keys(text: &str) -> Result<Vec<ApiKey>, Vec<KeysProblem>> {
             Ok(hash) => keys.push(ApiKey {
                 id: ApiKeyId::derived_from(&hash),
                 hash,
+                previous: None,
+                created_at: None,
                 name: cell(Some(name)).to_owned(),
                 description: cell(description).to_owned(),
                 enabled,

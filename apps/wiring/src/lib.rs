@@ -10,8 +10,11 @@ mod deadline;
 mod deployment;
 mod keys_file;
 mod log;
+mod plans_file;
+mod stores;
 
 pub use clock::SystemClock;
-pub use deployment::{Deployment, OpenError, Role, migrate};
+pub use deployment::{Deployment, OpenError, Returner, Role, migrate, open_control};
 pub use keys_file::{KeysProblem, parse_keys};
 pub use log::{AccessLogLines, init_logging};
+pub use plans_file::parse_plans;

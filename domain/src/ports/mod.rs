@@ -8,7 +8,9 @@
 mod clock;
 mod denied_subjects;
 mod error;
+mod key_directory;
 mod key_store;
+mod pacer;
 mod profile_schema;
 mod profile_store;
 mod token_verifier;
@@ -17,8 +19,12 @@ mod usage_store;
 pub use clock::Clock;
 pub use denied_subjects::DeniedSubjects;
 pub use error::{StoreError, StoreErrorKind};
-pub use key_store::KeyStore;
+pub use key_directory::KeyDirectory;
+pub use key_store::{
+    Applied, Change, Digest, ImportEntry, KeyPage, KeyStore, MAX_CHANGES, Revision,
+};
+pub use pacer::{Admission, Charge, Pacer, Spender};
 pub use profile_schema::ProfileSchema;
 pub use profile_store::{Deleted, Expected, ProfileStore, Put, StoredProfile, Version};
 pub use token_verifier::{TokenError, TokenVerifier};
-pub use usage_store::{Receipt, Taken, UsageStore};
+pub use usage_store::{AccountPage, Receipt, Taken, UsageStore};

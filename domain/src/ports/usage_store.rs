@@ -6,8 +6,9 @@ use super::StoreError;
 use crate::{
     time::Timestamp,
     usage::{
-        account::{Levels, Refused},
-        membership::Account,
+        account::{AccountState, Levels, Refused},
+        membership::{Account, AccountName},
+        plan::PlanId,
         quota::Window,
     },
 };
@@ -39,6 +40,27 @@ pub trait UsageStore: Send + Sync + 'static {
     /// # Errors
     /// When the store does not answer; the tokens then count as spent.
     async fn give_back(&self, account: &Account, receipt: Receipt) -> Result<(), StoreError>;
+
+    /// Accounts that were used, by their names, a page at a time. An account that is not among them
+    /// has a full bucket and an unspent quota.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn accounts(
+        &self,
+        page: &AccountPage,
+    ) -> Result<Vec<(AccountName, AccountState)>, StoreError>;
+}
+
+/// Which accounts to list.
+#[derive(Debug, Clone, Default)]
+pub struct AccountPage {
+    /// Those of this plan.
+    pub plan: Option<PlanId>,
+    /// Those after this one, by plan and then by the holder as it is written, byte by byte.
+    pub after: Option<AccountName>,
+    /// At most so many.
+    pub limit: u32,
 }
 
 /// What a usage store answers.

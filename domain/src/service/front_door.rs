@@ -1,15 +1,20 @@
 //! Who is calling, and may they come in now?
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
-    ports::{DeniedSubjects, KeyStore, StoreError, Taken, TokenError, TokenVerifier, UsageStore},
+    ports::{
+        Admission, Charge, DeniedSubjects, KeyDirectory, Pacer, Spender, StoreError, TokenError,
+        TokenVerifier,
+    },
     principal::Principal,
     time::Timestamp,
     usage::{
         account::{Levels, Refused},
-        api_key::{ApiKeyHash, ApiKeyId},
-        plan::{ApiStage, PlanId},
+        api_key::ApiKeyHash,
+        assignment::{self, Assignment},
+        membership::{AccountTag, KnownKey},
+        plan::{PlanId, PlanInForce},
     },
 };
 
@@ -22,18 +27,19 @@ use crate::{
 pub struct FrontDoor {
     verifier: Arc<dyn TokenVerifier>,
     denied: Option<Arc<dyn DeniedSubjects>>,
-    keys: Arc<dyn KeyStore>,
-    usage: Arc<dyn UsageStore>,
-    policy: ApiKeyPolicy,
+    keys: Arc<dyn KeyDirectory>,
+    pacer: Arc<dyn Pacer>,
+    policy: UsagePolicy,
 }
 
-/// What the deployment demands of API keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ApiKeyPolicy {
-    /// A key of a plan that covers this stage is required.
-    Required(ApiStage),
-    /// None is, and one that is sent is ignored, as API Gateway does.
-    Ignored,
+/// What the deployment demands of API keys, and whom it gives a plan without one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UsagePolicy {
+    /// A key of a plan that applies to this stage is required. Otherwise one that is sent is ignored,
+    /// as API Gateway does.
+    pub key_required: bool,
+    /// Plans without a key: the first match counts.
+    pub assign: Arc<[Assignment]>,
 }
 
 /// What a request brings to be let in.
@@ -51,10 +57,10 @@ pub struct Trail {
     /// Whose token it is.
     pub principal: Option<Arc<Principal>>,
     /// Which key it is.
-    pub api_key_id: Option<ApiKeyId>,
+    pub key: Option<Arc<KnownKey>>,
     /// The plan that counts.
-    pub plan_id: Option<PlanId>,
-    /// What is left of the plan's limits.
+    pub plan: Option<Arc<PlanInForce>>,
+    /// What is left of the limits that the call is held to.
     pub levels: Option<Levels>,
 }
 
@@ -69,7 +75,9 @@ pub enum Refusal {
     DeniedSubject,
     /// Its key is missing, malformed, unknown, disabled or in no plan of this stage.
     InvalidApiKey,
-    /// A limit of its plan.
+    /// The plan that it is assigned is not there, or does not apply to this stage.
+    NoSuchPlan(PlanId),
+    /// A limit of its plan or of the service.
     Limited(Refused),
     /// The key store or the usage store did not answer.
     Store(StoreError),
@@ -80,15 +88,15 @@ impl FrontDoor {
     #[must_use]
     pub fn new(
         verifier: Arc<dyn TokenVerifier>,
-        keys: Arc<dyn KeyStore>,
-        usage: Arc<dyn UsageStore>,
-        policy: ApiKeyPolicy,
+        keys: Arc<dyn KeyDirectory>,
+        pacer: Arc<dyn Pacer>,
+        policy: UsagePolicy,
     ) -> Self {
         Self {
             verifier,
             denied: None,
             keys,
-            usage,
+            pacer,
             policy,
         }
     }
@@ -105,17 +113,19 @@ impl FrontDoor {
     /// Whether requests need an API key.
     #[must_use]
     pub const fn requires_api_key(&self) -> bool {
-        matches!(self.policy, ApiKeyPolicy::Required(_))
+        self.policy.key_required
     }
 
-    /// Judges a request. A refused request is charged nothing; one that is let in is charged once,
-    /// whatever follows.
+    /// Judges a request for `method`, which is named as usage plans name it, such as
+    /// `/users/{userId}/profile/GET`. A refused request is charged nothing; one that is let in is
+    /// charged once, whatever follows.
     ///
     /// # Errors
     /// See [`Refusal`]; `trail` tells how far it got.
     pub async fn admit(
         &self,
         credentials: Credentials<'_>,
+        method: &str,
         now: Timestamp,
         trail: &mut Trail,
     ) -> Result<Arc<Principal>, Refusal> {
@@ -131,44 +141,93 @@ impl FrontDoor {
         {
             return Err(Refusal::DeniedSubject);
         }
-        if let ApiKeyPolicy::Required(stage) = &self.policy {
-            self.charge(credentials.api_key, stage, now, trail).await?;
+        if self.policy.key_required {
+            self.with_key(credentials.api_key, now, trail).await?;
         }
+        if trail.plan.is_none() {
+            self.assigned(&principal, now, trail).await?;
+        }
+        if trail.plan.is_none() && self.policy.key_required {
+            return Err(Refusal::InvalidApiKey);
+        }
+        self.charge(&principal, method, now, trail).await?;
         Ok(principal)
+    }
+
+    /// The plan of the key that was sent, if it is a good one.
+    async fn with_key(
+        &self,
+        api_key: Option<&str>,
+        now: Timestamp,
+        trail: &mut Trail,
+    ) -> Result<(), Refusal> {
+        let Some(hash) = api_key.and_then(|key| ApiKeyHash::of(key).ok()) else {
+            return Ok(());
+        };
+        if let Some(key) = self.keys.key(&hash, now).await.map_err(Refusal::Store)? {
+            trail.plan = key.plan_at(now).map(Arc::clone);
+            trail.key = Some(key);
+        }
+        Ok(())
+    }
+
+    /// The plan that the principal is given without a key. One that is assigned and not there lets
+    /// nobody in: what limits the caller is then unclear.
+    async fn assigned(
+        &self,
+        principal: &Principal,
+        now: Timestamp,
+        trail: &mut Trail,
+    ) -> Result<(), Refusal> {
+        let Some(id) = assignment::plan_of(&self.policy.assign, principal) else {
+            return Ok(());
+        };
+        let plan = self.keys.plan(id, now).await.map_err(Refusal::Store)?;
+        trail.plan = Some(plan.ok_or_else(|| Refusal::NoSuchPlan(id.clone()))?);
+        // A key that opens nothing has nothing to do with the call.
+        trail.key = None;
+        Ok(())
     }
 
     async fn charge(
         &self,
-        api_key: Option<&str>,
-        stage: &ApiStage,
+        principal: &Principal,
+        method: &str,
         now: Timestamp,
         trail: &mut Trail,
     ) -> Result<(), Refusal> {
-        let hash = api_key
-            .and_then(|key| ApiKeyHash::of(key).ok())
-            .ok_or(Refusal::InvalidApiKey)?;
-        let found = self.keys.find(&hash).await.map_err(Refusal::Store)?;
-        let key = found.ok_or(Refusal::InvalidApiKey)?;
-        trail.api_key_id = Some(key.id.clone());
-        let membership = key
-            .at(stage)
-            .filter(|_| key.enabled)
-            .ok_or(Refusal::InvalidApiKey)?;
-        trail.plan_id = Some(membership.plan.id.clone());
-        match self
-            .usage
-            .take(&membership.account, NonZeroU32::MIN, now)
-            .await
-        {
-            Ok(Taken::Granted { levels, .. }) => {
+        let charge = trail.plan.as_ref().map(|plan| {
+            let (spender, tag) = match &trail.key {
+                Some(key) => (Spender::Key(&key.id), key.tag),
+                None => (
+                    Spender::Principal(&principal.id),
+                    AccountTag::of_principal(&plan.id, &principal.id),
+                ),
+            };
+            Charge {
+                plan,
+                spender,
+                tag,
+                principal: &principal.id,
+                method,
+            }
+        });
+        let admission = match self.pacer.try_admit(charge.as_ref(), now) {
+            Some(admission) => admission,
+            None => {
+                let asked = self.pacer.admit(charge.as_ref(), now).await;
+                asked.map_err(Refusal::Store)?
+            }
+        };
+        match admission {
+            Admission::Admitted(levels) => {
                 trail.levels = Some(levels);
                 Ok(())
             }
-            Ok(Taken::Refused(refused)) => {
+            Admission::Refused(refused) => {
                 trail.levels = Some(refused.levels);
                 Err(Refusal::Limited(refused))
             }
-            Err(error) => Err(Refusal::Store(error)),
         }
     }
 }

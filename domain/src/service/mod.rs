@@ -1,7 +1,9 @@
 //! Rules and ports, put together.
 
+mod control_plane;
 mod front_door;
 mod profiles;
 
-pub use front_door::{ApiKeyPolicy, Credentials, FrontDoor, Refusal, Trail};
+pub use control_plane::{ControlError, ControlPlane, Imported, ListedUsage, NewKey, Overlap};
+pub use front_door::{Credentials, FrontDoor, Refusal, Trail, UsagePolicy};
 pub use profiles::{Authorized, ProfileFailure, ProfileRules, Profiles, Read, Written};

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use super::{
     bucket::{self, Step},
-    quota::{self, Quota, Spent, Window},
+    quota::{self, Offset, Quota, Spent, Window},
     throttle::Throttle,
 };
 use crate::time::Timestamp;
@@ -28,21 +28,29 @@ pub struct AccountState {
 }
 
 /// Which limit refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LimitKind {
-    /// The token bucket.
+    /// The plan's token bucket, or the method's own.
     Throttle,
+    /// The bucket that a plan gives each of a key's users.
+    User,
     /// The quota.
     Quota,
+    /// The bucket over everything in a process.
+    Service,
 }
 
-/// What is left of an account's limits, for the caller to be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is left of the limits that a call is held to, for the caller to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Levels {
     /// Whole tokens in the bucket, and how long until it has one more.
     pub throttle: Option<Level>,
+    /// The same of the bucket that the user alone draws from.
+    pub user: Option<Level>,
     /// Calls left in the period, and how long until the next one.
     pub quota: Option<Level>,
+    /// The same as `throttle`, of everything in this process.
+    pub service: Option<Level>,
 }
 
 /// What is left of one limit.
@@ -88,11 +96,11 @@ pub struct Refused {
 #[must_use]
 pub fn take(state: &AccountState, limits: &Limits, tokens: NonZeroU32, now: Timestamp) -> Verdict {
     let mut next = *state;
-    let mut refused: Option<(Option<Duration>, LimitKind)> = None;
+    let mut refusals = Refusals::default();
     if let Some(throttle) = &limits.throttle {
         match bucket::take(state.full_at, throttle, tokens, now) {
             Step::Taken(full_at) => next.full_at = Some(full_at),
-            Step::Refused { wait } => refused = Some((wait, LimitKind::Throttle)),
+            Step::Refused { wait } => refusals.add(LimitKind::Throttle, wait),
         }
     }
     if let Some(quota) = &limits.quota {
@@ -102,18 +110,16 @@ pub fn take(state: &AccountState, limits: &Limits, tokens: NonZeroU32, now: Time
             _ => {
                 let fits = u64::from(tokens.get()) <= quota.limit();
                 let wait = fits.then(|| window.end.since(now));
-                if refused.is_none_or(|(other, _)| opens_later(wait, other)) {
-                    refused = Some((wait, LimitKind::Quota));
-                }
+                refusals.add(LimitKind::Quota, wait);
             }
         }
     }
-    match refused {
+    match refusals.last_to_open() {
         None => Verdict::Granted {
             state: next,
             levels: levels(&next, limits, now),
         },
-        Some((wait, by)) => Verdict::Refused(Refused {
+        Some((by, wait)) => Verdict::Refused(Refused {
             by,
             wait,
             levels: levels(state, limits, now),
@@ -121,12 +127,29 @@ pub fn take(state: &AccountState, limits: &Limits, tokens: NonZeroU32, now: Time
     }
 }
 
-/// `None` is never.
-fn opens_later(wait: Option<Duration>, other: Option<Duration>) -> bool {
-    match (wait, other) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some(wait), Some(other)) => wait >= other,
+/// The limits that refuse one call, of which the one that opens last is told: whoever comes back
+/// earlier is refused again.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Refusals(Option<(LimitKind, Option<Duration>)>);
+
+impl Refusals {
+    /// `by` opens after `wait`; `None` is never. Of two that open together the later one added is
+    /// told.
+    pub fn add(&mut self, by: LimitKind, wait: Option<Duration>) {
+        let later = match (wait, self.0) {
+            (_, None) | (None, _) => true,
+            (Some(_), Some((_, None))) => false,
+            (Some(wait), Some((_, Some(other)))) => wait >= other,
+        };
+        if later {
+            self.0 = Some((by, wait));
+        }
+    }
+
+    /// The one that opens last, and when; `None`: nothing refuses.
+    #[must_use]
+    pub const fn last_to_open(&self) -> Option<(LimitKind, Option<Duration>)> {
+        self.0
     }
 }
 
@@ -149,7 +172,7 @@ pub fn give_back(
         // does not begin where a period does.
         let present = limits
             .quota
-            .map(|quota| quota.period().window_at(spent.window_start));
+            .map(|quota| quota.window_at(spent.window_start));
         present.is_some() && present == window
     };
     let spent = state.spent.map(|spent| {
@@ -169,24 +192,10 @@ pub fn give_back(
 /// What is left of an account at `now`.
 #[must_use]
 pub fn levels(state: &AccountState, limits: &Limits, now: Timestamp) -> Levels {
-    let throttle = limits.throttle.as_ref().map(|throttle| {
-        let remaining = bucket::available(state.full_at, throttle, now);
-        let full_at = state.full_at.map_or(now, |full_at| full_at.max(now));
-        // The next token is there when the bucket lacks one token less than it does now.
-        let lacking = i64::from(throttle.burst().saturating_sub(remaining).saturating_sub(1));
-        let until = throttle.step_nanos().saturating_mul(lacking);
-        let reset = if remaining >= throttle.burst() {
-            Duration::ZERO
-        } else {
-            Timestamp::from_nanos(full_at.as_nanos().saturating_sub(until)).since(now)
-        };
-        Level {
-            capacity: throttle.burst().into(),
-            window: Duration::from_nanos(u64::try_from(throttle.refill_nanos()).unwrap_or(0)),
-            remaining: remaining.into(),
-            reset,
-        }
-    });
+    let throttle = limits
+        .throttle
+        .as_ref()
+        .map(|throttle| bucket_level(state.full_at, throttle, now));
     let quota = limits.quota.as_ref().map(|quota| {
         let (spent, window) = quota::current(state.spent, quota, now);
         Level {
@@ -196,7 +205,32 @@ pub fn levels(state: &AccountState, limits: &Limits, now: Timestamp) -> Levels {
             reset: window.end.since(now),
         }
     });
-    Levels { throttle, quota }
+    Levels {
+        throttle,
+        quota,
+        ..Levels::default()
+    }
+}
+
+/// What is left of a bucket at `now`.
+#[must_use]
+pub fn bucket_level(full_at: Option<Timestamp>, throttle: &Throttle, now: Timestamp) -> Level {
+    let remaining = bucket::available(full_at, throttle, now);
+    let full_at = full_at.map_or(now, |full_at| full_at.max(now));
+    // The next token is there when the bucket lacks one token less than it does now.
+    let lacking = i64::from(throttle.burst().saturating_sub(remaining).saturating_sub(1));
+    let until = throttle.step_nanos().saturating_mul(lacking);
+    let reset = if remaining >= throttle.burst() {
+        Duration::ZERO
+    } else {
+        Timestamp::from_nanos(full_at.as_nanos().saturating_sub(until)).since(now)
+    };
+    Level {
+        capacity: throttle.burst().into(),
+        window: Duration::from_nanos(u64::try_from(throttle.refill_nanos()).unwrap_or(0)),
+        remaining: remaining.into(),
+        reset,
+    }
 }
 
 /// Whether forgetting the account would change no answer: its bucket is full and its quota untouched.
@@ -208,7 +242,10 @@ pub fn is_forgettable(state: &AccountState, limits: &Limits, now: Timestamp) -> 
     let unspent = limits.quota.as_ref().is_none_or(|quota| {
         // An untouched counter of a later period still keeps the earlier one shut.
         let (spent, window) = quota::current(state.spent, quota, now);
-        spent.used == 0 && window.start <= now
+        // An account that is forgotten is new again, and a new one has a smaller first period.
+        let is_known =
+            matches!(quota.offset(), Offset::FirstPeriodCredit(_)) && state.spent.is_some();
+        spent.used == 0 && window.start <= now && !is_known
     });
     full && unspent
 }

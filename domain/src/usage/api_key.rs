@@ -5,6 +5,7 @@ use std::fmt;
 use sha2::{Digest as _, Sha256};
 
 use super::plan::PlanId;
+use crate::time::Timestamp;
 
 /// The shortest and the longest key, in characters (as in API Gateway).
 pub const KEY_LENGTH: std::ops::RangeInclusive<usize> = 20..=128;
@@ -35,6 +36,18 @@ impl ApiKeyHash {
         } else {
             Err(ApiKeyError::Form)
         }
+    }
+
+    /// The hash that these bytes are, as a store keeps it.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for a store to keep.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// Reads the `Key` column of an import: the key itself, or `sha256:` and its hash in
@@ -102,6 +115,15 @@ impl fmt::Display for ApiKeyId {
     }
 }
 
+/// The secret that a key had before it was rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PreviousSecret {
+    /// Its hash.
+    pub hash: ApiKeyHash,
+    /// From then on it opens nothing.
+    pub until: Timestamp,
+}
+
 /// A key as an administrator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
@@ -109,6 +131,8 @@ pub struct ApiKey {
     pub id: ApiKeyId,
     /// What is kept of the key itself.
     pub hash: ApiKeyHash,
+    /// What it was before, as long as that is good too.
+    pub previous: Option<PreviousSecret>,
     /// For people.
     pub name: String,
     /// For people.
@@ -117,6 +141,8 @@ pub struct ApiKey {
     pub enabled: bool,
     /// The plans that the key belongs to, at most one for each stage of an API.
     pub plans: Vec<PlanId>,
+    /// When it was made or first imported, as far as that is known.
+    pub created_at: Option<Timestamp>,
 }
 
 #[cfg(test)]

@@ -1,56 +1,165 @@
-//! A key's membership in a usage plan, and the account that it is charged to.
+//! A key's membership in usage plans, and the accounts that calls are charged to.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
+
+use sha2::{Digest as _, Sha256};
 
 use super::{
     account::Limits,
-    api_key::{ApiKey, ApiKeyId},
-    plan::{ApiStage, PlanId, UsagePlan},
+    api_key::{ApiKey, ApiKeyHash, ApiKeyId},
+    plan::{PlanId, PlanInForce, UsagePlan},
 };
+use crate::time::Timestamp;
 
-/// What a usage store charges: a name of its own, and the limits.
-///
-/// There is one account for each key of each plan; clones share the name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// The store's key.
-    pub id: Arc<str>,
-    /// What the account is held to.
-    pub limits: Limits,
+/// Who spends a plan: one account each.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Holder {
+    /// An API key, whoever calls with it.
+    Key(ApiKeyId),
+    /// A principal, by its id, whom the deployment assigned a plan.
+    Principal(Box<str>),
 }
 
-impl Account {
-    /// The account of `key` in `plan`.
-    #[must_use]
-    pub fn of(plan: &UsagePlan, key: &ApiKeyId) -> Self {
-        // The length makes the name unambiguous whatever characters a plan's id has.
-        let plan_id = plan.id.as_str();
-        let id = format!("{}:{plan_id}:{key}", plan_id.len());
-        Self {
-            id: id.into(),
-            limits: plan.limits,
+/// Shows which kind it is before the name: `key:…` or `principal:…`.
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(id) => write!(f, "key:{id}"),
+            Self::Principal(id) => write!(f, "principal:{id}"),
         }
     }
 }
 
-/// A plan that a key belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Membership {
-    /// The plan.
-    pub plan: Arc<UsagePlan>,
-    /// What the key is charged to.
-    pub account: Account,
+impl Holder {
+    /// Reads what `Display` writes: the form in which stores keep it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            ("key", id) => Some(Self::Key(ApiKeyId::new(id))),
+            ("principal", id) => Some(Self::Principal(id.into())),
+            _ => None,
+        }
+    }
 }
 
-/// A key as the front door needs it.
+/// An account's name: there is one account for each holder of each plan.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountName {
+    /// The plan.
+    pub plan: PlanId,
+    /// Who spends it.
+    pub holder: Holder,
+}
+
+/// What a usage store charges.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyEntry {
+pub struct Account {
+    /// The store's key.
+    pub name: AccountName,
+    /// What the account is held to.
+    pub limits: Limits,
+}
+
+/// An account's name in a process's memory: 128 bits of SHA-256, so that two accounts never meet and
+/// a bucket costs the same whatever its holder is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountTag([u64; 2]);
+
+impl AccountTag {
+    /// The tag of the account with this name.
+    #[must_use]
+    pub fn of(plan: &PlanId, holder: &Holder) -> Self {
+        let (kind, id): (&[u8], &str) = match holder {
+            Holder::Key(id) => (b"k", id.as_str()),
+            Holder::Principal(id) => (b"p", id),
+        };
+        Self::digest(&[kind, plan.as_str().as_bytes(), id.as_bytes()])
+    }
+
+    /// The tag of the account that the principal `id` has with an assigned plan.
+    #[must_use]
+    pub fn of_principal(plan: &PlanId, id: &str) -> Self {
+        Self::digest(&[b"p", plan.as_str().as_bytes(), id.as_bytes()])
+    }
+
+    /// The bucket that one user has of this account.
+    #[must_use]
+    pub fn of_user(self, principal: &str) -> Self {
+        self.part(b"u", principal)
+    }
+
+    /// The bucket that this account has for one method.
+    #[must_use]
+    pub fn of_method(self, method: &str) -> Self {
+        self.part(b"m", method)
+    }
+
+    /// The tag as two numbers, of which every bit is as good as any other.
+    #[must_use]
+    pub const fn bits(&self) -> [u64; 2] {
+        self.0
+    }
+
+    fn part(self, kind: &[u8], name: &str) -> Self {
+        let [high, low] = self.0.map(u64::to_be_bytes);
+        Self::digest(&[kind, &high, &low, name.as_bytes()])
+    }
+
+    /// The lengths make the parts unambiguous, whatever bytes they have.
+    fn digest(parts: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let digest = hash.finalize();
+        let mut bits = [0; 2];
+        for (number, bytes) in bits.iter_mut().zip(digest.as_chunks().0) {
+            *number = u64::from_be_bytes(*bytes);
+        }
+        Self(bits)
+    }
+}
+
+/// A key as the front door meets it: joined with its plan at the stage that is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownKey {
     /// The key's public name.
     pub id: ApiKeyId,
+    /// Its plan at this stage.
+    pub plan: Option<Arc<PlanInForce>>,
+    /// The account of the key in that plan.
+    pub tag: AccountTag,
     /// A disabled key is refused like an unknown one.
     pub enabled: bool,
-    /// Its plans, at most one for each stage.
-    pub memberships: Vec<Membership>,
+    /// Until when the secret is good that it was found by; `None`: until it is rotated.
+    pub until: Option<Timestamp>,
+}
+
+impl KnownKey {
+    /// `key`, found by `hash`, with its `plan` at the stage that is served.
+    #[must_use]
+    pub fn new(key: &ApiKey, hash: &ApiKeyHash, plan: Option<Arc<PlanInForce>>) -> Self {
+        let holder = Holder::Key(key.id.clone());
+        let none = PlanId::new("");
+        Self {
+            tag: AccountTag::of(plan.as_ref().map_or(&none, |plan| &plan.id), &holder),
+            id: key.id.clone(),
+            plan,
+            enabled: key.enabled,
+            until: key
+                .previous
+                .filter(|previous| previous.hash == *hash && key.hash != *hash)
+                .map(|previous| previous.until),
+        }
+    }
+
+    /// The plan that calls with this key are charged to at `now`; `None`: the key opens nothing.
+    #[must_use]
+    pub fn plan_at(&self, now: Timestamp) -> Option<&Arc<PlanInForce>> {
+        let good = self.enabled && self.until.is_none_or(|until| now < until);
+        self.plan.as_ref().filter(|_| good)
+    }
 }
 
 /// Why a key and its plans do not fit together.
@@ -64,104 +173,99 @@ pub enum MembershipError {
     Ambiguous(PlanId, PlanId),
 }
 
-impl KeyEntry {
-    /// Joins a key with its plans.
-    ///
-    /// # Errors
-    /// See [`MembershipError`].
-    pub fn join(key: &ApiKey, plans: &[Arc<UsagePlan>]) -> Result<Self, MembershipError> {
-        let mut memberships: Vec<Membership> = Vec::new();
-        for id in &key.plans {
-            let plan = plans
-                .iter()
-                .find(|plan| plan.id == *id)
-                .ok_or_else(|| MembershipError::UnknownPlan(id.clone()))?;
-            for other in &memberships {
-                if other.plan.stages.iter().any(|stage| plan.covers(stage)) {
-                    return Err(MembershipError::Ambiguous(
-                        other.plan.id.clone(),
-                        id.clone(),
-                    ));
-                }
+/// Whether a key may belong to `members`, which are ids out of `plans`.
+///
+/// # Errors
+/// See [`MembershipError`].
+pub fn check<'a>(
+    members: &[PlanId],
+    plans: impl Fn(&PlanId) -> Option<&'a UsagePlan>,
+) -> Result<(), MembershipError> {
+    let mut joined: Vec<&UsagePlan> = Vec::new();
+    for id in members {
+        let plan = plans(id).ok_or_else(|| MembershipError::UnknownPlan(id.clone()))?;
+        for other in &joined {
+            let twice = other.id == plan.id;
+            if twice || other.stages.iter().any(|entry| plan.covers(&entry.stage)) {
+                return Err(MembershipError::Ambiguous(other.id.clone(), id.clone()));
             }
-            memberships.push(Membership {
-                plan: Arc::clone(plan),
-                account: Account::of(plan, &key.id),
-            });
         }
-        Ok(Self {
-            id: key.id.clone(),
-            enabled: key.enabled,
-            memberships,
-        })
+        joined.push(plan);
     }
-
-    /// The membership that counts at `stage`.
-    #[must_use]
-    pub fn at(&self, stage: &ApiStage) -> Option<&Membership> {
-        self.memberships
-            .iter()
-            .find(|membership| membership.plan.covers(stage))
-    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usage::api_key::ApiKeyHash;
+    use crate::usage::plan::{ApiStage, PlanStage};
 
-    fn plan(id: &str, stage: &str) -> Arc<UsagePlan> {
-        Arc::new(UsagePlan {
-            id: PlanId::new(id),
-            name: String::new(),
-            description: String::new(),
-            limits: Limits::default(),
-            stages: vec![ApiStage {
-                api_id: "api".into(),
-                stage: stage.into(),
-            }],
-        })
-    }
-
-    fn key(plans: &[&str]) -> ApiKey {
-        let hash = ApiKeyHash::of("abcdefghijklmnopqrst").unwrap();
-        ApiKey {
-            id: ApiKeyId::derived_from(&hash),
-            hash,
-            name: String::new(),
-            description: String::new(),
-            enabled: true,
-            plans: plans.iter().map(|id| PlanId::new(id)).collect(),
+    fn plan(id: &str, stage: &str) -> UsagePlan {
+        let stage = ApiStage {
+            api_id: "api".into(),
+            stage: stage.into(),
+        };
+        UsagePlan {
+            stages: vec![PlanStage::new(stage)],
+            ..UsagePlan::new(PlanId::new(id))
         }
     }
 
     #[test]
     fn a_key_has_one_plan_for_a_stage() {
         let plans = [plan("a", "prod"), plan("b", "prod"), plan("c", "dev")];
-        let entry = KeyEntry::join(&key(&["a", "c"]), &plans).unwrap();
-        let stage = |name: &str| ApiStage {
-            api_id: "api".into(),
-            stage: name.into(),
+        let check = |ids: &[&str]| {
+            let ids: Vec<_> = ids.iter().map(|id| PlanId::new(id)).collect();
+            super::check(&ids, |id| plans.iter().find(|plan| plan.id == *id))
         };
-        assert_eq!(entry.at(&stage("dev")).unwrap().plan.id.as_str(), "c");
-        assert_eq!(entry.at(&stage("test")), None);
+        let (a, b) = (PlanId::new("a"), PlanId::new("b"));
+        assert_eq!(check(&["a", "c"]), Ok(()));
+        assert_eq!(check(&[]), Ok(()));
         assert_eq!(
-            KeyEntry::join(&key(&["a", "b"]), &plans),
-            Err(MembershipError::Ambiguous(
-                PlanId::new("a"),
-                PlanId::new("b")
-            ))
+            check(&["a", "b"]),
+            Err(MembershipError::Ambiguous(a.clone(), b))
         );
         assert_eq!(
-            KeyEntry::join(&key(&["x"]), &plans),
+            check(&["a", "a"]),
+            Err(MembershipError::Ambiguous(a.clone(), a))
+        );
+        assert_eq!(
+            check(&["x"]),
             Err(MembershipError::UnknownPlan(PlanId::new("x")))
         );
     }
 
     #[test]
-    fn accounts_of_different_plans_and_keys_never_share_a_name() {
-        let account =
-            |plan_id: &str, key: &str| Account::of(&plan(plan_id, "s"), &ApiKeyId::new(key)).id;
-        assert_ne!(account("a:b", "c"), account("a", "b:c"));
+    fn accounts_of_different_plans_holders_users_and_methods_never_share_a_tag() {
+        let key = |id: &str| Holder::Key(ApiKeyId::new(id));
+        let tag = |plan: &str, holder: &Holder| AccountTag::of(&PlanId::new(plan), holder);
+        let one = tag("a", &key("b"));
+        let tags = [
+            one,
+            tag("ab", &key("")),
+            tag("", &key("ab")),
+            tag("a", &Holder::Principal("b".into())),
+            one.of_user("x"),
+            one.of_user("y"),
+            one.of_method("x"),
+            tag("c", &key("b")).of_user("x"),
+        ];
+        let different: std::collections::BTreeSet<_> = tags.iter().collect();
+        assert_eq!(different.len(), tags.len());
+        let principal = tag("a", &Holder::Principal("b".into()));
+        assert_eq!(AccountTag::of_principal(&PlanId::new("a"), "b"), principal);
+    }
+
+    #[test]
+    fn a_holder_is_read_as_it_is_written() {
+        for holder in [
+            Holder::Key(ApiKeyId::new("a:b")),
+            Holder::Principal("key:x".into()),
+            Holder::Principal("".into()),
+        ] {
+            assert_eq!(Holder::parse(&holder.to_string()), Some(holder));
+        }
+        assert_eq!(Holder::parse("nobody"), None);
+        assert_eq!(Holder::parse("other:x"), None);
     }
 }

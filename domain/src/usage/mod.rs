@@ -6,7 +6,9 @@
 
 pub mod account;
 pub mod api_key;
+pub mod assignment;
 pub mod bucket;
+pub mod lease;
 pub mod membership;
 pub mod plan;
 pub mod plan_file;

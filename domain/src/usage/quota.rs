@@ -30,10 +30,16 @@ impl Period {
         }
     }
 
-    /// The period that `now` lies in.
+    /// The period that `now` lies in, when periods start at the beginning of a week or month.
     #[must_use]
     pub fn window_at(self, now: Timestamp) -> Window {
-        let day = now.as_seconds().div_euclid(DAY);
+        self.window_from(0, now)
+    }
+
+    /// The period that `now` lies in, when periods start `late` days into a week or month.
+    fn window_from(self, late: u8, now: Timestamp) -> Window {
+        let late = i64::from(late);
+        let day = now.as_seconds().div_euclid(DAY).saturating_sub(late);
         let (first, next) = match self {
             Self::Day => (day, day.saturating_add(1)),
             Self::Week => {
@@ -43,9 +49,19 @@ impl Period {
             }
             Self::Month => month_around(day),
         };
+        let midnight = |day: i64| day.saturating_add(late).saturating_mul(DAY);
         Window {
-            start: Timestamp::from_seconds(first.saturating_mul(DAY)),
-            end: Timestamp::from_seconds(next.saturating_mul(DAY)),
+            start: Timestamp::from_seconds(midnight(first)),
+            end: Timestamp::from_seconds(midnight(next)),
+        }
+    }
+
+    /// How late a period may start: the last day of a week, and one that every month has.
+    const fn latest_start(self) -> u64 {
+        match self {
+            Self::Day => 0,
+            Self::Week => 6,
+            Self::Month => 27,
         }
     }
 }
@@ -91,13 +107,70 @@ impl Window {
 pub struct Quota {
     limit: NonZeroU64,
     period: Period,
+    offset: Offset,
+}
+
+/// What a quota's `offset` means. AWS's own material has both readings, so that a usage plan with an
+/// offset is read only where somebody said which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Offset {
+    /// There is none.
+    #[default]
+    None,
+    /// So many calls fewer in the first period: the one in which an account is first used.
+    FirstPeriodCredit(u64),
+    /// Periods start so many days into the week (which starts on Sunday) or the month.
+    StartDay(u8),
+}
+
+/// Why an offset does not fit its quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OffsetError {
+    /// More than the period's limit.
+    #[error("an offset that is a credit is at most the quota's limit")]
+    Credit,
+    /// No such day.
+    #[error("an offset that is a start day is 0 for DAY, 0 to 6 for WEEK and 0 to 27 for MONTH")]
+    StartDay,
 }
 
 impl Quota {
     /// A quota of `limit` calls a period. Zero is an error for the caller to report.
     #[must_use]
     pub const fn new(limit: NonZeroU64, period: Period) -> Self {
-        Self { limit, period }
+        Self {
+            limit,
+            period,
+            offset: Offset::None,
+        }
+    }
+
+    /// The same quota with `calls` fewer in an account's first period.
+    ///
+    /// # Errors
+    /// [`OffsetError::Credit`].
+    pub const fn with_first_period_credit(self, calls: u64) -> Result<Self, OffsetError> {
+        if calls > self.limit.get() {
+            return Err(OffsetError::Credit);
+        }
+        let offset = match calls {
+            0 => Offset::None,
+            calls => Offset::FirstPeriodCredit(calls),
+        };
+        Ok(Self { offset, ..self })
+    }
+
+    /// The same quota with periods that start `day` days into the week or the month.
+    ///
+    /// # Errors
+    /// [`OffsetError::StartDay`].
+    pub fn with_start_day(self, day: u64) -> Result<Self, OffsetError> {
+        let offset = match u8::try_from(day) {
+            Ok(0) => Offset::None,
+            Ok(late) if day <= self.period.latest_start() => Offset::StartDay(late),
+            _ => return Err(OffsetError::StartDay),
+        };
+        Ok(Self { offset, ..self })
     }
 
     /// Calls per period.
@@ -110,6 +183,30 @@ impl Quota {
     #[must_use]
     pub const fn period(&self) -> Period {
         self.period
+    }
+
+    /// Its offset.
+    #[must_use]
+    pub const fn offset(&self) -> Offset {
+        self.offset
+    }
+
+    /// The period that `now` lies in.
+    #[must_use]
+    pub fn window_at(&self, now: Timestamp) -> Window {
+        let late = match self.offset {
+            Offset::StartDay(day) => day,
+            Offset::None | Offset::FirstPeriodCredit(_) => 0,
+        };
+        self.period.window_from(late, now)
+    }
+
+    /// The calls that an account has spent before its first one.
+    const fn spent_at_first(&self) -> u64 {
+        match self.offset {
+            Offset::FirstPeriodCredit(calls) => calls,
+            Offset::None | Offset::StartDay(_) => 0,
+        }
     }
 }
 
@@ -128,19 +225,16 @@ pub struct Spent {
 /// period goes on counting, so that nothing is given out twice.
 #[must_use]
 pub fn current(spent: Option<Spent>, quota: &Quota, now: Timestamp) -> (Spent, Window) {
-    let window = quota.period().window_at(now);
-    match spent {
+    let window = quota.window_at(now);
+    let used = match spent {
         Some(spent) if spent.window_start >= window.start => {
-            (spent, quota.period().window_at(spent.window_start))
+            return (spent, quota.window_at(spent.window_start));
         }
-        _ => (
-            Spent {
-                window_start: window.start,
-                used: 0,
-            },
-            window,
-        ),
-    }
+        Some(_) => 0,
+        None => quota.spent_at_first(),
+    };
+    let window_start = window.start;
+    (Spent { window_start, used }, window)
 }
 
 #[cfg(test)]
@@ -237,5 +331,92 @@ mod tests {
         assert_eq!((kept, window.start), (spent, today));
         let (fresh, _) = current(Some(spent), &quota, at("2026-11-23T00:00:00Z"));
         assert_eq!(fresh.used, 0);
+    }
+
+    fn monthly(limit: u64) -> Quota {
+        Quota::new(NonZeroU64::new(limit).unwrap(), Period::Month)
+    }
+
+    #[test]
+    fn a_period_may_start_later_in_the_week_or_month() {
+        for (period, day, now, start, end) in [
+            // 2026-11-22 is a Sunday.
+            (
+                Period::Week,
+                1,
+                "2026-11-22T12:00:00Z",
+                "2026-11-16T00:00:00Z",
+                "2026-11-23T00:00:00Z",
+            ),
+            (
+                Period::Week,
+                6,
+                "2026-11-22T12:00:00Z",
+                "2026-11-21T00:00:00Z",
+                "2026-11-28T00:00:00Z",
+            ),
+            (
+                Period::Month,
+                14,
+                "2026-11-14T23:59:59Z",
+                "2026-10-15T00:00:00Z",
+                "2026-11-15T00:00:00Z",
+            ),
+            (
+                Period::Month,
+                14,
+                "2026-11-15T00:00:00Z",
+                "2026-11-15T00:00:00Z",
+                "2026-12-15T00:00:00Z",
+            ),
+            (
+                Period::Month,
+                27,
+                "2026-02-28T00:00:00Z",
+                "2026-02-28T00:00:00Z",
+                "2026-03-28T00:00:00Z",
+            ),
+        ] {
+            let quota = Quota::new(NonZeroU64::MIN, period)
+                .with_start_day(day)
+                .unwrap();
+            let window = quota.window_at(at(now));
+            assert_eq!(
+                window,
+                Window {
+                    start: at(start),
+                    end: at(end)
+                },
+                "{period:?} {day} {now}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_offset_that_fits_no_period_is_refused() {
+        for (period, latest) in [(Period::Day, 0), (Period::Week, 6), (Period::Month, 27)] {
+            let quota = Quota::new(NonZeroU64::MIN, period);
+            assert!(quota.with_start_day(latest).is_ok());
+            for day in [latest + 1, 256, u64::MAX] {
+                assert_eq!(quota.with_start_day(day), Err(OffsetError::StartDay));
+            }
+        }
+        assert!(monthly(5).with_first_period_credit(5).is_ok());
+        assert_eq!(
+            monthly(5).with_first_period_credit(6),
+            Err(OffsetError::Credit)
+        );
+        assert_eq!(monthly(5).with_first_period_credit(0).unwrap(), monthly(5));
+        assert_eq!(monthly(5).with_start_day(0).unwrap(), monthly(5));
+    }
+
+    #[test]
+    fn the_first_period_alone_is_smaller_by_the_credit() {
+        let quota = monthly(5).with_first_period_credit(3).unwrap();
+        let (november, december) = (at("2026-11-22T00:00:00Z"), at("2026-12-01T00:00:00Z"));
+        let (first, window) = current(None, &quota, november);
+        assert_eq!((first.used, window.end), (3, december));
+        assert_eq!(current(Some(first), &quota, november).0.used, 3);
+        assert_eq!(current(Some(first), &quota, december).0.used, 0);
     }
 }

@@ -5,11 +5,16 @@
 ///
 /// The rate is kept as the time between two tokens in whole nanoseconds, rounded up, so that the
 /// bucket never runs faster than it was configured (and differs by less than a nanosecond a token).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Throttle {
     step_nanos: i64,
     burst: u32,
+    /// As it was given, to be shown: the step has lost a part of it.
+    rate: f64,
 }
+
+/// A rate is a number: nothing that is not equal to itself becomes a throttle.
+impl Eq for Throttle {}
 
 /// Why a rate and a burst are not a throttle. Zero is an error, never "unlimited".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,9 +55,19 @@ impl Throttle {
         )]
         let step_nanos = step as i64;
         match step_nanos.checked_mul(i64::from(burst)) {
-            Some(refill) if refill <= MAX_REFILL_NANOS => Ok(Self { step_nanos, burst }),
+            Some(refill) if refill <= MAX_REFILL_NANOS => Ok(Self {
+                step_nanos,
+                burst,
+                rate,
+            }),
             _ => Err(ThrottleError::TooSlow),
         }
+    }
+
+    /// Calls a second, as they were given.
+    #[must_use]
+    pub const fn rate(&self) -> f64 {
+        self.rate
     }
 
     /// Nanoseconds between two tokens.

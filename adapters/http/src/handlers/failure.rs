@@ -36,6 +36,14 @@ pub(crate) fn of_refusal(refusal: Refusal, id: RequestId) -> Problem {
             "the token's subject has been stopped",
         ),
         Refusal::InvalidApiKey => Problem::new(ErrorCode::InvalidApiKey),
+        Refusal::NoSuchPlan(plan) => {
+            tracing::warn!(
+                request_id = %id,
+                %plan,
+                "a plan is assigned by usage.assign that is not there or does not apply to this stage"
+            );
+            Problem::new(ErrorCode::InvalidApiKey)
+        }
         Refusal::Limited(refused) => of_limit(&refused),
         // Not logged: the one who asked the issuer has said why, and a flood of made-up tokens must
         // not be a flood of lines.
@@ -61,7 +69,7 @@ pub(crate) fn invalid_token(code: ErrorCode, why: &'static str) -> Problem {
 
 fn of_limit(refused: &Refused) -> Problem {
     let problem = Problem::new(match refused.by {
-        LimitKind::Throttle => ErrorCode::Throttled,
+        LimitKind::Throttle | LimitKind::User | LimitKind::Service => ErrorCode::Throttled,
         LimitKind::Quota => ErrorCode::QuotaExceeded,
     });
     match refused.wait {

@@ -54,6 +54,17 @@ fn action(method: &Method) -> Option<Action> {
     }
 }
 
+/// How usage plans name a method of the resource, whose user may be `me`. HEAD is paced as the GET that
+/// it stands for.
+fn name(method: &Method) -> &'static str {
+    match *method {
+        Method::PUT => "/users/{userId}/profile/PUT",
+        Method::PATCH => "/users/{userId}/profile/PATCH",
+        Method::DELETE => "/users/{userId}/profile/DELETE",
+        _ => "/users/{userId}/profile/GET",
+    }
+}
+
 /// Every method of a user's profile.
 pub(crate) async fn handle(
     State(app): State<App>,
@@ -104,7 +115,7 @@ async fn judge(
         let admitted = app
             .0
             .front_door
-            .admit(credentials, now, &mut report.trail)
+            .admit(credentials, name(&parts.method), now, &mut report.trail)
             .await;
         admitted.map_err(|refusal| failure::of_refusal(refusal, id))?
     };
@@ -114,7 +125,9 @@ async fn judge(
         .profiles
         .authorize(&principal, action, &user_id)
         .and_then(|authorized| match parts.method {
-            Method::PUT | Method::DELETE => authorized.for_the_whole_profile(action),
+            Method::PUT | Method::DELETE => {
+                authorized.for_the_whole_profile(action, &preconditions(&parts.headers))
+            }
             _ => Ok(authorized),
         })
         .map_err(failure::of_denial)?;
@@ -135,16 +148,17 @@ async fn judge(
     }
 }
 
-/// Every access to another's profile leaves one line: who, whose, by which grant, which attributes;
-/// never a value.
+/// Every access by a grant leaves one line: who, whose, by which grant, which attributes; never a
+/// value. An owner's write is one where a grant lets the owner write what is read only to owners.
 fn audit(id: RequestId, principal: &Principal, action: Action, target: &UserId, permit: &Permit) {
-    let Basis::Grants(grants) = permit.basis() else {
-        return;
-    };
-    let attributes = match action {
-        Action::Read => permit.readable(),
-        Action::Write => permit.writable(),
-        Action::Delete => &Attributes::All,
+    let (grants, attributes) = match (permit.basis(), action) {
+        (Basis::Grants(grants), Action::Read) => (grants, permit.readable()),
+        (Basis::Grants(grants), Action::Write) => (grants, permit.writable()),
+        (Basis::Grants(grants), Action::Delete) => (grants, &Attributes::All),
+        (Basis::Owner, Action::Write) if !permit.read_only().is_empty() => {
+            (permit.read_only_by(), permit.read_only())
+        }
+        (Basis::Owner, _) => return,
     };
     let grants: Vec<&str> = grants.iter().map(String::as_str).collect();
     tracing::info!(

@@ -11,6 +11,7 @@ mod grants;
 mod health;
 mod layers;
 mod limits;
+mod nothing_leaks;
 mod openapi;
 mod order_of_judgement;
 mod patches;

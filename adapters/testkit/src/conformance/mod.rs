@@ -1,5 +1,5 @@
 //! What every implementation of a port must do, as one suite for each port, and what the domain's
-//! service over any store must do for clients that come at once.
+//! services over any store must do for clients that come at once and for those who run a deployment.
 //!
 //! A store's `tests/conformance.rs` calls the suite's macro with an async function that makes an
 //! isolated, empty store and whatever has to stay alive as long as it:
@@ -13,11 +13,29 @@
 
 mod clients;
 pub mod concurrent_writers;
+pub mod control_plane;
 mod course;
 mod history;
+pub mod key_import;
+pub mod key_store;
+pub mod plans;
 pub mod profile_store;
 pub mod usage_store;
 pub mod values;
+
+use std::sync::Arc;
+
+use usher_domain::ports::{KeyStore, UsageStore};
+
+/// The stores that a control plane works over.
+#[derive(Clone)]
+#[allow(missing_debug_implementations, reason = "ports have none")]
+pub struct ControlStores {
+    /// Plans and keys.
+    pub keys: Arc<dyn KeyStore>,
+    /// What was spent of them.
+    pub usage: Arc<dyn UsageStore>,
+}
 
 /// Defines the cases of a suite and the macro that makes tests of them, so that no case can be
 /// written and then forgotten.
@@ -26,11 +44,20 @@ pub mod values;
 macro_rules! suite {
     (
         ($d:tt) $macro_name:ident for $port:ident in $module:ident;
+        $($cases:tt)*
+    ) => {
+        $crate::suite! {
+            ($d) $macro_name over (std::sync::Arc<dyn usher_domain::ports::$port>) in $module;
+            $($cases)*
+        }
+    };
+    (
+        ($d:tt) $macro_name:ident over ($store_type:ty) in $module:ident;
         $($(#[doc = $doc:literal])* async fn $name:ident($store:ident) $body:block)*
     ) => {
         $(
             $(#[doc = $doc])*
-            pub async fn $name($store: std::sync::Arc<dyn usher_domain::ports::$port>) $body
+            pub async fn $name($store: $store_type) $body
         )*
 
         /// Makes a test of every case. The argument is an async function that returns an empty

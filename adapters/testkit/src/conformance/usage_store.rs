@@ -6,20 +6,25 @@ use std::{
     time::Duration,
 };
 
-use proptest::{collection, prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
+use proptest::{collection, option, prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 use usher_domain::{
-    ports::{Receipt, Taken, UsageStore},
+    ports::{AccountPage, Receipt, Taken, UsageStore},
     time::Timestamp,
     usage::{
         account::{self, AccountState, LimitKind, Limits, Verdict},
-        membership::Account,
+        api_key::ApiKeyId,
+        membership::{Account, AccountName, Holder},
+        plan::PlanId,
         quota::{Period, Quota},
         throttle::Throttle,
     },
 };
 
-const HISTORIES: usize = 24;
+use super::plans::{self, LOOKALIKES};
+
+const HISTORIES: usize = 48;
 const STEPS: usize = 64;
+const DAY: i64 = 86_400_000_000_000;
 
 fn limits(rate: f64, burst: u64, quota: u64) -> Limits {
     Limits {
@@ -30,7 +35,10 @@ fn limits(rate: f64, burst: u64, quota: u64) -> Limits {
 
 fn account(id: &str, limits: Limits) -> Account {
     Account {
-        id: id.into(),
+        name: AccountName {
+            plan: PlanId::new("plan"),
+            holder: Holder::Key(ApiKeyId::new(id)),
+        },
         limits,
     }
 }
@@ -59,6 +67,30 @@ async fn granted(store: &dyn UsageStore, account: &Account, count: u32, now: Tim
 
 async fn is_refused(store: &dyn UsageStore, account: &Account, count: u32, now: Timestamp) -> bool {
     matches!(take(store, account, count, now).await, Taken::Refused(_))
+}
+
+/// All accounts that are listed, page by page.
+async fn listed(
+    store: &dyn UsageStore,
+    plan: Option<&str>,
+    limit: u32,
+) -> Vec<(AccountName, AccountState)> {
+    let mut page = AccountPage {
+        plan: plan.map(PlanId::new),
+        after: None,
+        limit,
+    };
+    let mut all = Vec::new();
+    loop {
+        let accounts = store.accounts(&page).await.expect("a page");
+        assert!(accounts.len() <= limit as usize);
+        let Some((last, _)) = accounts.last() else {
+            return all;
+        };
+        page.after = Some(last.clone());
+        all.extend(accounts);
+        assert!(all.len() <= 10_000, "the pages have no end");
+    }
 }
 
 /// 64 tasks ask for one token each, again and again, until each has been refused; what they got.
@@ -176,20 +208,26 @@ crate::suite! {
     }
 
     /// The rule of the domain is the oracle: on random histories, clock jumps and returns
-    /// included, the store answers what the rule answers.
+    /// included, the store answers what the rule answers and keeps what it keeps.
     async fn on_any_history_the_store_answers_what_the_rule_answers(store) {
         let mut runner = TestRunner::deterministic();
-        let step = (-5_000_000_000_i64..90_000_000_000, 1_u32..6, any::<bool>());
+        let jump = prop_oneof![
+            4 => -5_000_000_000_i64..90_000_000_000,
+            1 => -40 * DAY..40 * DAY,
+        ];
+        let step = (jump, 1_u32..6, any::<bool>());
+        let small = (1_u64..40).prop_filter_map("a quota is not zero", NonZeroU64::new);
+        let quota = prop_oneof![4 => small.prop_flat_map(plans::quota_of), 1 => plans::quota()];
         let history = (
-            0.01_f64..100.0,
-            1_u64..20,
-            0_u64..40,
+            option::weighted(0.8, (0.01_f64..100.0, 1_u64..20)),
+            option::weighted(0.8, quota),
             collection::vec(step, STEPS),
         );
         for number in 0..HISTORIES {
-            let (rate, burst, quota, steps) =
+            let (throttle, quota, steps) =
                 history.new_tree(&mut runner).expect("a history").current();
-            let limits = limits(rate, burst, quota);
+            let throttle = throttle.and_then(|(rate, burst)| Throttle::new(rate, burst).ok());
+            let limits = Limits { throttle, quota };
             let account = account(&format!("history-{number}"), limits);
             let (mut model, mut now) = (AccountState::default(), noon());
             for (moved, count, return_it) in steps {
@@ -198,6 +236,9 @@ crate::suite! {
                 match (account::take(&model, &limits, tokens(count), now), answer) {
                     (Verdict::Granted { state, levels }, Taken::Granted { receipt, levels: told }) => {
                         assert_eq!(levels, told);
+                        let spent = limits.quota.zip(state.spent);
+                        let window = spent.map(|(quota, spent)| quota.window_at(spent.window_start));
+                        assert_eq!(receipt, Receipt { tokens: tokens(count), window });
                         model = state;
                         if return_it {
                             store.give_back(&account, receipt).await.unwrap();
@@ -210,6 +251,91 @@ crate::suite! {
                     (expected, answer) => panic!("expected {expected:?}, got {answer:?}"),
                 }
             }
+            let kept = listed(&*store, None, 1000).await;
+            match kept.into_iter().find(|(name, _)| *name == account.name) {
+                Some((_, kept)) => assert_eq!(kept, model),
+                // What is as good as new may be forgotten.
+                None => assert!(
+                    model == AccountState::default() || account::is_forgettable(&model, &limits, now)
+                ),
+            }
         }
+    }
+
+    /// By plan and then by the holder as it is written, byte by byte, whatever the pages' length.
+    async fn accounts_are_listed_by_their_names_a_page_at_a_time(store) {
+        let mut names: Vec<_> = ["p", "P", "p ", "p:q", "é"].into_iter().flat_map(|plan| {
+            LOOKALIKES.into_iter().flat_map(move |id| {
+                [Holder::Key(ApiKeyId::new(id)), Holder::Principal(id.into())]
+                    .map(|holder| AccountName { plan: PlanId::new(plan), holder })
+            })
+        }).collect();
+        // Not in the order in which they are listed.
+        names.reverse();
+        for (name, count) in names.iter().zip((1..=7).cycle()) {
+            let account = Account { name: name.clone(), limits: limits(0.0, 0, 10) };
+            granted(&*store, &account, count, noon()).await;
+        }
+        let used: Vec<_> = names.iter().cloned().zip((1..=7).cycle()).collect();
+        let order = |name: &AccountName| (name.plan.as_str().to_owned(), name.holder.to_string());
+        for plan in [None, Some("p"), Some("p "), Some("é"), Some("q")] {
+            let mut expected: Vec<_> = used.iter()
+                .filter(|(name, _)| plan.is_none_or(|plan| name.plan.as_str() == plan))
+                .cloned()
+                .collect();
+            expected.sort_by_key(|(name, _)| order(name));
+            for limit in [5, 48, 1000] {
+                let listed = listed(&*store, plan, limit).await;
+                let listed: Vec<_> = listed.into_iter().map(|(name, state)| {
+                    assert_eq!(state.full_at, None);
+                    (name, state.spent.map_or(0, |spent| spent.used))
+                }).collect();
+                assert_eq!(listed, expected, "{plan:?} {limit}");
+            }
+        }
+    }
+
+    /// A page begins where it is told to, be there such an account or not.
+    async fn a_page_of_accounts_begins_after_any_name(store) {
+        for id in ["a", "c"] {
+            granted(&*store, &account(id, limits(0.0, 0, 10)), 1, noon()).await;
+        }
+        for (after, first) in [("", "a"), ("a", "c"), ("b", "c")] {
+            let after = Some(account(after, Limits::default()).name);
+            let page = AccountPage { plan: None, after, limit: 1 };
+            let listed = store.accounts(&page).await.unwrap();
+            assert_eq!(listed.len(), 1);
+            assert_eq!(listed[0].0, account(first, Limits::default()).name);
+        }
+        for (plan, after) in [(None, "c"), (Some("other"), "a")] {
+            let after = Some(account(after, Limits::default()).name);
+            let page = AccountPage { plan: plan.map(PlanId::new), after, limit: 1 };
+            assert_eq!(store.accounts(&page).await.unwrap(), []);
+        }
+    }
+
+    /// An account that was only ever refused is as good as one that nobody knows.
+    async fn accounts_that_were_given_nothing_are_not_listed(store) {
+        assert_eq!(listed(&*store, None, 10).await, []);
+        let account = account("a", limits(1.0, 1, 1));
+        assert!(is_refused(&*store, &account, 2, noon()).await);
+        let receipt = Receipt { tokens: tokens(1), window: None };
+        store.give_back(&account, receipt).await.unwrap();
+        assert_eq!(listed(&*store, None, 10).await, []);
+    }
+
+    /// A plan that changes finds what was spent before.
+    async fn what_is_spent_stays_spent_when_limits_change(store) {
+        let earlier = account("a", limits(1.0, 5, 10));
+        granted(&*store, &earlier, 5, noon()).await;
+        let later = account("a", limits(1.0, 5, 7));
+        let Taken::Refused(refused) = take(&*store, &later, 3, noon()).await else { panic!() };
+        assert_eq!(refused.levels.quota.map(|level| level.remaining), Some(2));
+        assert_eq!(refused.levels.throttle.map(|level| level.remaining), Some(0));
+        // What the later limits do not know is kept for when they do again.
+        let unlimited = account("a", Limits::default());
+        granted(&*store, &unlimited, 1000, noon()).await;
+        let Taken::Refused(refused) = take(&*store, &earlier, 6, noon()).await else { panic!() };
+        assert_eq!(refused.levels.quota.map(|level| level.remaining), Some(5));
     }
 }

@@ -11,8 +11,9 @@ mod source;
 mod tests;
 
 pub use reader::{ConfigError, parse_duration};
+pub(crate) use sections::assignment_problem;
 pub use sections::{
-    Config, DynamoConfig, IdentityConfig, LogConfig, LogFormat, ProfileConfig, ServerConfig,
-    StoreConfig, StoreOnly, StoreUrl, UsageConfig,
+    Config, ControlConfig, DynamoConfig, IdentityConfig, LogConfig, LogFormat, ProfileConfig,
+    ServerConfig, StoreConfig, StoreOnly, StoreUrl, UsageConfig, UsageStoreConfig,
 };
 pub use source::{Effective, Source, Sources};

@@ -125,6 +125,21 @@ impl Reader {
         })
     }
 
+    /// A number, with a fraction or without.
+    pub(crate) fn float(&mut self, key: &str) -> Option<f64> {
+        self.read(key, Shown::Plainly, |raw| {
+            let number = match raw {
+                Raw::Typed(Value::Float(number)) => Some(*number),
+                // A rate of more than 2^53 a second would lose its last digits.
+                #[allow(clippy::cast_precision_loss, reason = "no rate is that exact")]
+                Raw::Typed(Value::Integer(number)) => Some(*number as f64),
+                Raw::Text(text) => text.parse().ok(),
+                Raw::Typed(_) => None,
+            };
+            number.ok_or_else(|| "must be a number".to_owned())
+        })
+    }
+
     /// `"250ms"`, `"2s"`, `"5m"`, `"1h"`.
     pub(crate) fn duration(&mut self, key: &str) -> Option<Duration> {
         self.read(key, Shown::Plainly, |raw| {

@@ -3,6 +3,7 @@
 mod access;
 mod identity;
 mod profile;
+mod usage;
 
 use std::{path::Path, time::Duration};
 
@@ -87,8 +88,8 @@ fn every_error_is_reported_with_its_key_and_its_origin() {
             "profile.max_bytes: must be a whole number from 2 to 262144 (environment variable \
              USHER_PROFILE__MAX_BYTES)",
             "identity.issuers: without an issuer nobody could be let in (not set)",
-            "usage.store: usage is counted in this process's memory: leave it out, or say \
-             memory: (usher.toml)",
+            "usage.store: usage is kept in an SQLite file or in memory: say sqlite:PATH or memory: \
+             (usher.toml)",
             "usage.keys: API keys are required and there are none: name a file of keys, or set \
              usage.api_key_required = false (not set)",
             "log.format: must be \"json\" or \"text\" (usher.toml)",
@@ -140,6 +141,7 @@ fn keys_that_would_let_nobody_in_are_an_error() {
             ("USHER_USAGE__KEYS", &path("keys.csv")),
             ("USHER_API__ID", "a"),
             ("USHER_API__STAGE", stage),
+            ("USHER_USAGE__STORE", "memory:"),
         ];
         read(ISSUER, &environment).err()
     };

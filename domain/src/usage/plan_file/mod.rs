@@ -3,17 +3,43 @@
 //! Read are one plan, a list of plans, and what `aws apigateway get-usage-plans` prints
 //! (`{"items": [...]}`; `item` on the wire). Comments are the caller's to strip. A member that is
 //! not known is an error: a misspelt limit must not become "unlimited".
+//!
+//! Two members are Usher's own: `perUser`, a throttle for each of a key's users, and a quota's
+//! `offsetMeaning`, which says what the `offset` beside it means.
 
-use std::num::NonZeroU64;
+mod limits;
+mod write;
+
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+pub use self::write::to_json;
 use super::{
     account::Limits,
-    plan::{ApiStage, PlanId, UsagePlan},
-    quota::{Period, Quota},
+    plan::{ApiStage, PlanId, PlanStage, UsagePlan},
     throttle::Throttle,
 };
+
+/// What a quota's `offset` means that does not say so itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OffsetMeaning {
+    /// Nobody knows: an offset other than zero is refused.
+    #[default]
+    Refuse,
+    /// So many calls fewer in an account's first period.
+    FirstPeriodCredit,
+    /// The day of the week or month on which the period starts.
+    StartDay,
+}
+
+impl OffsetMeaning {
+    /// The names that a quota's `offsetMeaning` may have.
+    pub const NAMES: [(&str, Self); 2] = [
+        ("first_period_credit", Self::FirstPeriodCredit),
+        ("start_day", Self::StartDay),
+    ];
+}
 
 /// What is wrong with a plan file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,11 +51,11 @@ pub struct PlanProblem {
     pub detail: String,
 }
 
-/// Reads usage plans.
+/// Reads usage plans; `offsets` is for quotas that do not say what their offset means.
 ///
 /// # Errors
 /// Everything that is wrong, each with its place.
-pub fn parse(json: &str) -> Result<Vec<UsagePlan>, Vec<PlanProblem>> {
+pub fn parse(json: &str, offsets: OffsetMeaning) -> Result<Vec<UsagePlan>, Vec<PlanProblem>> {
     let document: Value = serde_json::from_str(json).map_err(|error| {
         vec![PlanProblem {
             pointer: String::new(),
@@ -38,6 +64,7 @@ pub fn parse(json: &str) -> Result<Vec<UsagePlan>, Vec<PlanProblem>> {
     })?;
     let mut reader = Reader {
         problems: Vec::new(),
+        offsets,
     };
     let plans: Vec<UsagePlan> = match &document {
         Value::Array(items) => reader.plans("", items),
@@ -69,6 +96,7 @@ pub fn parse(json: &str) -> Result<Vec<UsagePlan>, Vec<PlanProblem>> {
 
 struct Reader {
     problems: Vec<PlanProblem>,
+    offsets: OffsetMeaning,
 }
 
 impl Reader {
@@ -92,6 +120,7 @@ impl Reader {
             "name",
             "description",
             "throttle",
+            "perUser",
             "quota",
             "apiStages",
             "tags",
@@ -99,20 +128,20 @@ impl Reader {
         ];
         let members = self.object(at, value, &known)?;
         let id = match (members.get("usagePlanId"), members.get("id")) {
-            (Some(Value::String(id)), None) | (None, Some(Value::String(id))) if !id.is_empty() => {
-                Some(PlanId::new(id))
-            }
-            (Some(one), Some(other)) if one == other && one.as_str().is_some() => {
-                one.as_str().map(PlanId::new)
-            }
-            _ => {
-                self.report(at, "usagePlanId or id must name the plan, once");
-                None
-            }
+            (Some(Value::String(id)), None) | (None, Some(Value::String(id))) => Some(id),
+            (Some(Value::String(one)), Some(Value::String(other))) if one == other => Some(one),
+            _ => None,
         };
+        let id = id.filter(|id| !id.is_empty()).map(|id| PlanId::new(id));
+        if id.is_none() {
+            self.report(at, "usagePlanId or id must name the plan, once");
+        }
         let throttle = members
             .get("throttle")
             .and_then(|value| self.throttle(&format!("{at}/throttle"), value));
+        let per_user = members
+            .get("perUser")
+            .and_then(|value| self.throttle(&format!("{at}/perUser"), value));
         let quota = members
             .get("quota")
             .and_then(|value| self.quota(&format!("{at}/quota"), value));
@@ -122,58 +151,30 @@ impl Reader {
             description: self.text(at, members, "description"),
             id: id?,
             limits: Limits { throttle, quota },
+            per_user,
             stages,
+            tags: self.tags(&format!("{at}/tags"), members.get("tags")),
         })
     }
 
-    fn throttle(&mut self, at: &str, value: &Value) -> Option<Throttle> {
-        let members = self.object(at, value, &["rateLimit", "burstLimit"])?;
-        let rate = members.get("rateLimit").and_then(Value::as_f64);
-        let burst = members.get("burstLimit").and_then(Value::as_u64);
-        // Half a throttle is an error: what is missing must not become "unlimited".
-        match Throttle::new(rate.unwrap_or(0.0), burst.unwrap_or(0)) {
-            Ok(throttle) => Some(throttle),
-            Err(error) => {
-                self.report(at, &error.to_string());
-                None
+    fn tags(&mut self, at: &str, value: Option<&Value>) -> BTreeMap<String, String> {
+        let mut tags = BTreeMap::new();
+        match value {
+            None => {}
+            Some(Value::Object(members)) => {
+                for (name, value) in members {
+                    match value {
+                        Value::String(value) => drop(tags.insert(name.clone(), value.clone())),
+                        _ => self.report(&format!("{at}/{}", escaped(name)), "must be text"),
+                    }
+                }
             }
+            Some(_) => self.report(at, "must be an object"),
         }
+        tags
     }
 
-    fn quota(&mut self, at: &str, value: &Value) -> Option<Quota> {
-        let members = self.object(at, value, &["limit", "period", "offset"])?;
-        let limit = members
-            .get("limit")
-            .and_then(Value::as_u64)
-            .and_then(NonZeroU64::new);
-        let period = match members.get("period").and_then(Value::as_str) {
-            Some("DAY") => Some(Period::Day),
-            Some("WEEK") => Some(Period::Week),
-            Some("MONTH") => Some(Period::Month),
-            _ => None,
-        };
-        if limit.is_none() {
-            self.report(
-                &format!("{at}/limit"),
-                "must be a whole number greater than zero",
-            );
-        }
-        if period.is_none() {
-            self.report(&format!("{at}/period"), "must be DAY, WEEK or MONTH");
-        }
-        if !matches!(
-            members.get("offset").map(Value::as_u64),
-            None | Some(Some(0))
-        ) {
-            self.report(
-                &format!("{at}/offset"),
-                "must be 0: AWS's own material gives other offsets contradictory meanings",
-            );
-        }
-        Some(Quota::new(limit?, period?))
-    }
-
-    fn stages(&mut self, at: &str, value: Option<&Value>) -> Vec<ApiStage> {
+    fn stages(&mut self, at: &str, value: Option<&Value>) -> Vec<PlanStage> {
         let items = match value {
             None => return Vec::new(),
             Some(Value::Array(items)) => items,
@@ -182,32 +183,52 @@ impl Reader {
                 return Vec::new();
             }
         };
-        let mut stages = Vec::new();
+        let mut stages: Vec<PlanStage> = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let at = format!("{at}/{index}");
             let Some(members) = self.object(&at, item, &["apiId", "stage", "throttle"]) else {
                 continue;
             };
-            if members
-                .get("throttle")
-                .is_some_and(|throttle| *throttle != Value::Object(Map::new()))
-            {
-                self.report(
-                    &format!("{at}/throttle"),
-                    "limits per method are not supported; leave them out",
-                );
+            let methods = self.methods(&format!("{at}/throttle"), members.get("throttle"));
+            let (Some(Value::String(api_id)), Some(Value::String(stage))) =
+                (members.get("apiId"), members.get("stage"))
+            else {
+                self.report(&at, "apiId and stage must both be given, as text");
+                continue;
+            };
+            let stage = ApiStage {
+                api_id: api_id.as_str().into(),
+                stage: stage.as_str().into(),
+            };
+            if stages.iter().any(|other| other.stage == stage) {
+                self.report(&at, "this stage is listed twice");
             }
-            match (members.get("apiId"), members.get("stage")) {
-                (Some(Value::String(api_id)), Some(Value::String(stage))) => {
-                    stages.push(ApiStage {
-                        api_id: api_id.as_str().into(),
-                        stage: stage.as_str().into(),
-                    });
-                }
-                _ => self.report(&at, "apiId and stage must both be given, as text"),
-            }
+            stages.push(PlanStage { stage, methods });
         }
         stages
+    }
+
+    fn methods(&mut self, at: &str, value: Option<&Value>) -> BTreeMap<Box<str>, Throttle> {
+        let mut methods = BTreeMap::new();
+        match value {
+            None => {}
+            Some(Value::Object(members)) => {
+                for (name, value) in members {
+                    let at = format!("{at}/{}", escaped(name));
+                    let throttle = self.throttle(&at, value);
+                    if !is_method(name) {
+                        self.report(
+                            &at,
+                            "must name a resource and a method, as in /users/{userId}/profile/GET",
+                        );
+                    } else if let Some(throttle) = throttle {
+                        methods.insert(name.as_str().into(), throttle);
+                    }
+                }
+            }
+            Some(_) => self.report(at, "must be an object"),
+        }
+        methods
     }
 
     fn object<'a>(
@@ -225,7 +246,7 @@ impl Reader {
             .filter(|name| !known.contains(&name.as_str()))
         {
             self.report(
-                &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")),
+                &format!("{at}/{}", escaped(name)),
                 &format!("unknown member; known are {}", known.join(", ")),
             );
         }
@@ -244,6 +265,18 @@ impl Reader {
     }
 }
 
+/// A member's name as a part of a JSON Pointer (RFC 6901, section 3).
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// `/resource/VERB`, and `//VERB` for the root. HEAD is not among the verbs that can be told apart.
+fn is_method(name: &str) -> bool {
+    let verbs = ["GET", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "ANY"];
+    name.rsplit_once('/')
+        .is_some_and(|(resource, verb)| resource.starts_with('/') && verbs.contains(&verb))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,6 +290,10 @@ mod tests {
         "tags": {"environment": "production"}
     }"#;
 
+    fn parse(json: &str) -> Result<Vec<UsagePlan>, Vec<PlanProblem>> {
+        super::parse(json, OffsetMeaning::Refuse)
+    }
+
     fn problems(json: &str) -> Vec<String> {
         parse(json)
             .unwrap_err()
@@ -264,6 +301,8 @@ mod tests {
             .map(ToString::to_string)
             .collect()
     }
+
+    use crate::usage::quota::Period;
 
     #[test]
     fn the_articles_plan_is_read_as_it_is() {
@@ -310,11 +349,11 @@ mod tests {
                 "/0/throttle: burstLimit must be a whole number from 1 to 4294967295",
                 "/0/quota/limit: must be a whole number greater than zero",
                 "/0/quota/period: must be DAY, WEEK or MONTH",
-                "/0/quota/offset: must be 0: AWS's own material gives other offsets contradictory \
-                 meanings",
+                "/0/quota/offset: its meaning is unknown, for AWS's own material gives it two: set \
+                 usage.quota_offset to \"first_period_credit\" or \"start_day\"",
                 "/0/apiStages/0: apiId and stage must both be given, as text",
                 "/1/throtle: unknown member; known are usagePlanId, id, name, description, \
-                 throttle, quota, apiStages, tags, productCode",
+                 throttle, perUser, quota, apiStages, tags, productCode",
                 "/1: usagePlanId or id must name the plan, once",
             ]
         );
@@ -322,5 +361,31 @@ mod tests {
             problems(r#"[{"id":"a"},{"id":"a"}]"#),
             [": two plans have the id a"]
         );
+    }
+
+    #[test]
+    fn a_plan_is_named_once_and_by_something() {
+        for named in [
+            r#"{"id": "a"}"#,
+            r#"{"usagePlanId": "a"}"#,
+            r#"{"usagePlanId": "a", "id": "a"}"#,
+        ] {
+            assert_eq!(parse(named).unwrap()[0].id.as_str(), "a", "{named}");
+        }
+        // A store could keep what has no name, and never read it again.
+        for bad in [
+            r"{}",
+            r#"{"id": ""}"#,
+            r#"{"usagePlanId": "", "id": ""}"#,
+            r#"{"usagePlanId": "a", "id": "b"}"#,
+            r#"{"usagePlanId": "a", "id": 7}"#,
+            r#"{"usagePlanId": 7, "id": 7}"#,
+        ] {
+            assert_eq!(
+                problems(bad),
+                [": usagePlanId or id must name the plan, once"],
+                "{bad}"
+            );
+        }
     }
 }

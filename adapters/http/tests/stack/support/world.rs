@@ -8,13 +8,14 @@ use serde_json::Value;
 use usher_domain::{
     ports::{Clock as _, Taken, UsageStore as _},
     profile::Profile,
-    service::{ApiKeyPolicy, FrontDoor, ProfileRules, Profiles},
+    service::{FrontDoor, ProfileRules, Profiles, UsagePolicy},
     time::Timestamp,
     usage::{
         account::Limits as PlanLimits,
         api_key::{ApiKey, ApiKeyHash, ApiKeyId},
-        membership::{Account, KeyEntry},
-        plan::{ApiStage, PlanId, UsagePlan},
+        assignment::Assignment,
+        membership::{Account, AccountName, Holder, KnownKey},
+        plan::{ApiStage, PlanId, PlanInForce, PlanStage, UsagePlan},
         quota::{Period, Quota},
         throttle::Throttle,
     },
@@ -23,7 +24,10 @@ use usher_domain::{
 use usher_http::{AccessLog, App, CorsOrigins, Limits, Settings, Stack};
 use usher_testkit::{
     clock::FakeClock,
-    fakes::{FakeDeniedSubjects, FakeKeyStore, FakeProfileStore, FakeUsageStore, PlainTokens},
+    fakes::{
+        FakeDeniedSubjects, FakeKeyDirectory, FakePacer, FakeProfileStore, FakeUsageStore,
+        PlainTokens,
+    },
 };
 
 use super::{
@@ -37,6 +41,14 @@ const PLAN: &str = "standard";
 pub(crate) struct Setup {
     pub(crate) rules: ProfileRules,
     pub(crate) plan: PlanLimits,
+    /// What the plan gives each user of a key.
+    pub(crate) per_user: Option<Throttle>,
+    /// The plan's throttles for single methods.
+    pub(crate) methods: Vec<(&'static str, Throttle)>,
+    /// A bucket over everything.
+    pub(crate) service: Option<Throttle>,
+    /// Plans without a key; the fake tokens' claim is `tier`.
+    pub(crate) assign: Vec<Assignment>,
     pub(crate) needs_key: bool,
     pub(crate) limits: Limits,
     pub(crate) cors: CorsOrigins,
@@ -48,6 +60,10 @@ impl Default for Setup {
         Self {
             rules: ProfileRules::default(),
             plan: plan_limits(50.0, 100, 10_000),
+            per_user: None,
+            methods: Vec::new(),
+            service: None,
+            assign: Vec::new(),
             needs_key: true,
             limits: Limits {
                 timeout: Some(Duration::from_secs(10)),
@@ -87,9 +103,9 @@ pub(crate) struct World {
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) profiles: Arc<FakeProfileStore>,
     pub(crate) usage: Arc<FakeUsageStore>,
-    pub(crate) keys: Arc<FakeKeyStore>,
+    pub(crate) keys: Arc<FakeKeyDirectory>,
     pub(crate) log: Arc<Lines>,
-    plan: Arc<UsagePlan>,
+    plan: Arc<PlanInForce>,
 }
 
 impl World {
@@ -119,7 +135,13 @@ impl World {
 
     /// Spends all that the plan gives `key` at once, behind the front door's back.
     pub(crate) async fn spend_all(&self, key: &str) {
-        let account = Account::of(&self.plan, &id_of(key));
+        let account = Account {
+            name: AccountName {
+                plan: self.plan.id.clone(),
+                holder: Holder::Key(id_of(key)),
+            },
+            limits: self.plan.limits,
+        };
         let take = || {
             let now = self.clock.now();
             self.usage.take(&account, NonZeroU32::MIN, now)
@@ -146,29 +168,43 @@ impl Setup {
             api_id: "api".into(),
             stage: name.into(),
         };
-        let plan = self::plan(PLAN, self.plan, stage("prod"));
-        let elsewhere = self::plan("elsewhere", PlanLimits::default(), stage("test"));
-        let plans = [Arc::clone(&plan), elsewhere];
-        let keys = Arc::new(FakeKeyStore::new([
-            key(KEY, true, &[PLAN], &plans),
-            key(OTHER_KEY, true, &[PLAN], &plans),
-            key(DISABLED_KEY, false, &[PLAN], &plans),
-            key(KEY_OF_ANOTHER_STAGE, true, &["elsewhere"], &plans),
-            key(KEY_WITHOUT_PLAN, true, &[], &plans),
-        ]));
+        let usage_plan = UsagePlan {
+            limits: self.plan,
+            per_user: self.per_user,
+            stages: vec![PlanStage {
+                stage: stage("prod"),
+                methods: self
+                    .methods
+                    .iter()
+                    .map(|(name, throttle)| ((*name).into(), *throttle))
+                    .collect(),
+            }],
+            ..UsagePlan::new(PlanId::new(PLAN))
+        };
+        let plan = PlanInForce::new(&usage_plan, &stage("prod")).map(Arc::new);
+        let here = plan.as_ref();
+        let keys = [
+            key(KEY, true, here),
+            key(OTHER_KEY, true, here),
+            key(DISABLED_KEY, false, here),
+            key(KEY_OF_ANOTHER_STAGE, true, None),
+            key(KEY_WITHOUT_PLAN, true, None),
+        ];
+        let plan = plan.expect("a plan of this stage");
+        let keys = Arc::new(FakeKeyDirectory::new(keys, [Arc::clone(&plan)]));
         let clock = Arc::new(FakeClock::at(noon()));
         let profiles = Arc::new(FakeProfileStore::new());
         let usage = Arc::new(FakeUsageStore::new());
         let log = Arc::new(Lines::default());
-        let policy = if self.needs_key {
-            ApiKeyPolicy::Required(stage("prod"))
-        } else {
-            ApiKeyPolicy::Ignored
+        let policy = UsagePolicy {
+            key_required: self.needs_key,
+            assign: self.assign.into(),
         };
+        let pacer = FakePacer::new(Arc::clone(&usage), self.service);
         let front_door = FrontDoor::new(
             Arc::new(PlainTokens),
             Arc::clone(&keys) as _,
-            Arc::clone(&usage) as _,
+            Arc::new(pacer),
             policy,
         )
         .without(Arc::new(FakeDeniedSubjects(&[STOPPED])));
@@ -194,36 +230,23 @@ impl Setup {
     }
 }
 
-fn plan(id: &str, limits: PlanLimits, stage: ApiStage) -> Arc<UsagePlan> {
-    Arc::new(UsagePlan {
-        id: PlanId::new(id),
-        name: String::new(),
-        description: String::new(),
-        limits,
-        stages: vec![stage],
-    })
-}
-
 fn id_of(key: &str) -> ApiKeyId {
     ApiKeyId::new(&format!("id-{}", &key[key.len() - 2..]))
 }
 
-fn key(
-    key: &str,
-    enabled: bool,
-    plans: &[&str],
-    known: &[Arc<UsagePlan>],
-) -> (ApiKeyHash, KeyEntry) {
+fn key(key: &str, enabled: bool, plan: Option<&Arc<PlanInForce>>) -> (ApiKeyHash, KnownKey) {
     let hash = ApiKeyHash::of(key).expect("a key");
     let key = ApiKey {
         id: id_of(key),
         hash,
+        previous: None,
         name: String::new(),
         description: String::new(),
         enabled,
-        plans: plans.iter().map(|id| PlanId::new(id)).collect(),
+        plans: plan.iter().map(|plan| plan.id.clone()).collect(),
+        created_at: None,
     };
-    (hash, KeyEntry::join(&key, known).expect("a key with plans"))
+    (hash, KnownKey::new(&key, &hash, plan.map(Arc::clone)))
 }
 
 /// The access log.

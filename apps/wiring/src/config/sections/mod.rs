@@ -9,14 +9,21 @@ mod usage;
 use std::{net::SocketAddr, time::Duration};
 
 use usher_auth_jwt::{Issuer, KEY_SET_TIMEOUT};
-use usher_domain::{access::Policy, usage::plan::ApiStage};
+use usher_domain::{
+    access::Policy,
+    usage::{
+        plan::{ApiStage, PlanId},
+        plan_file::OffsetMeaning,
+    },
+};
 use usher_http::CorsOrigins;
 
+pub(crate) use self::usage::assignment_problem;
 pub use self::{
     identity::IdentityConfig,
     profile::ProfileConfig,
     store::{DynamoConfig, StoreConfig, StoreUrl},
-    usage::UsageConfig,
+    usage::{UsageConfig, UsageStoreConfig},
 };
 use super::{
     reader::{ConfigError, Reader, parse_duration},
@@ -108,7 +115,7 @@ impl Config {
             reader.wrong("server.request_timeout", detail.to_owned());
         }
         let access = access::access(&mut reader, &identity.issuers);
-        let usage = usage::usage(&mut reader, &api);
+        let usage = usage::usage(&mut reader, &api, store.as_ref(), &identity.issuers);
         let log = log(&mut reader, terminal);
         reader.refuse_unknown(&[""]);
         match (store, reader.errors.is_empty()) {
@@ -125,6 +132,46 @@ impl Config {
                 },
                 reader.effective,
             )),
+            _ => Err(reader.errors),
+        }
+    }
+}
+
+/// What `usher plans`, `usher keys` and `usher usage` need of a configuration.
+#[derive(Debug)]
+pub struct ControlConfig {
+    /// `[store]`
+    pub store: StoreConfig,
+    /// `usage.store`
+    pub usage_store: UsageStoreConfig,
+    /// `usage.quota_offset`
+    pub offsets: OffsetMeaning,
+    /// The plans that `usage.assign` gives: they cannot be deleted.
+    pub assigned: Vec<PlanId>,
+    /// `[log]`
+    pub log: LogConfig,
+}
+
+impl ControlConfig {
+    /// Reads what is needed and passes over all other sections: whoever makes a key need not be able
+    /// to read a server's secrets.
+    ///
+    /// # Errors
+    /// Everything that is wrong with what is needed.
+    pub fn read(sources: Sources, terminal: bool) -> Result<Self, Vec<ConfigError>> {
+        let mut reader = Reader::new(sources);
+        let store = store::store(&mut reader);
+        let (usage_store, offsets, assigned) = usage::control(&mut reader, store.as_ref());
+        let log = log(&mut reader, terminal);
+        reader.refuse_unknown(&["store.", "log."]);
+        match (store, reader.errors.is_empty()) {
+            (Some(store), true) => Ok(Self {
+                store,
+                usage_store,
+                offsets,
+                assigned,
+                log,
+            }),
             _ => Err(reader.errors),
         }
     }

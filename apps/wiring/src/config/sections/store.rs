@@ -70,7 +70,7 @@ pub(super) fn store(reader: &mut Reader) -> Option<StoreConfig> {
 }
 
 /// The store, and how it may be shown.
-fn parse_store_url(text: &str) -> Result<(StoreUrl, String), String> {
+pub(super) fn parse_store_url(text: &str) -> Result<(StoreUrl, String), String> {
     if text == "memory:" {
         return Ok((StoreUrl::Memory, text.to_owned()));
     }
