@@ -8,6 +8,7 @@ mod identity;
 mod slow;
 mod support;
 mod tls;
+mod usage;
 
 use support::matrix::on_every_deployment;
 

@@ -23,7 +23,7 @@ pub use access_log::{AccessLog, Discard};
 pub use axum::body::Body;
 pub use client::ClientAddress;
 pub use cors::{CorsOrigins, NotAnOrigin};
-pub use handlers::profile::AUDIT;
+pub use handlers::profile::{AUDIT, METHODS};
 pub use request_id::{RequestId, RequestIds};
 pub use router::router;
 pub use stack::Stack;

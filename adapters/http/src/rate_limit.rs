@@ -8,6 +8,8 @@ use usher_domain::usage::account::{Level, Levels};
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
+const MOST: u64 = 999_999_999_999_999;
+
 /// Tells the caller what applies and what is left. Nothing when nothing applies.
 pub(crate) fn announce(levels: &Levels, headers: &mut HeaderMap) {
     let (mut policy, mut limit) = (String::with_capacity(64), String::with_capacity(64));
@@ -27,6 +29,8 @@ pub(crate) fn announce(levels: &Levels, headers: &mut HeaderMap) {
             continue;
         };
         let separator = if policy.is_empty() { "" } else { ", " };
+        // The largest integers that the fields may have (RFC 9651, 3.3.1).
+        let [capacity, remaining] = [*capacity, *remaining].map(|number| number.min(MOST));
         let (window, reset) = (whole_seconds(*window).max(1), whole_seconds(*reset));
         // Writing to a String cannot fail.
         let _ = write!(policy, "{separator}\"{name}\";q={capacity};w={window}");

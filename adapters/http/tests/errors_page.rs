@@ -36,10 +36,11 @@ Every failure is a problem detail ([RFC 9457](https://www.rfc-editor.org/rfc/rfc
   409, 403 and 422 that depend on what is stored, places in the profile. A pointer that ends with `/…` was too long.
 - HEAD has the status and the headers, and no body.
 - Failures are never to be cached: `Cache-Control: no-store`.
-- Where a usage plan applies, `RateLimit-Policy` says what its limits are and `RateLimit` what is left
+- Where a limit applies, `RateLimit-Policy` says what its limits are and `RateLimit` what is left
   ([draft-ietf-httpapi-ratelimit-headers](https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/)), on
-  successes and failures alike: `"throttle"` is the plan's rate and burst, `"quota"` its quota. `Retry-After` is in whole
-  seconds; a call made then is let in when nobody else spends meanwhile.
+  successes and failures alike: `"throttle"` is the rate and burst of the usage plan or of the method, `"user"` those that
+  each user of a key has, `"quota"` the plan's quota, `"service"` the rate and burst of the whole service. `Retry-After` is
+  in whole seconds; a call made then is let in when nobody else spends meanwhile.
 - What breaks HTTP itself, such as a header block over 16 KiB, may be refused without a body.
 
 Two faults in one request give one answer, wherever Usher runs. They are looked for in this order: the route and the user id,

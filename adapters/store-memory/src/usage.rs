@@ -102,10 +102,7 @@ impl UsageStore for MemoryUsageStore {
                 }
                 let limits = account.limits;
                 accounts.insert(account.name.clone(), Kept { state, limits });
-                let window = limits
-                    .quota
-                    .as_ref()
-                    .and_then(|quota| state.spent.map(|spent| quota.window_at(spent.window_start)));
+                let window = account::counted_in(&state, &limits);
                 Ok(Taken::Granted {
                     receipt: Receipt { tokens, window },
                     levels,

@@ -113,8 +113,7 @@ impl UsageStore for SqliteUsageStore {
         ) {
             Verdict::Refused(refused) => (Taken::Refused(refused), None),
             Verdict::Granted { state, levels } => {
-                let spent = limits.quota.as_ref().zip(state.spent);
-                let window = spent.map(|(quota, spent)| quota.window_at(spent.window_start));
+                let window = account::counted_in(&state, &limits);
                 let receipt = Receipt { tokens, window };
                 (Taken::Granted { receipt, levels }, Some(state))
             }

@@ -78,7 +78,9 @@ impl Slot {
     /// or refused here.
     fn forgettable_from(&self) -> Timestamp {
         let ever = Timestamp::from_nanos(i64::MIN);
-        let held = self.lease().filter(|held| !lease::is_forgettable(held, ever));
+        let held = self
+            .lease()
+            .filter(|held| !lease::is_forgettable(held, ever));
         let ends = held.map_or(ever, |held| held.ends);
         self.full_at().map_or(ends, |full_at| full_at.max(ends))
     }
@@ -202,7 +204,9 @@ impl Part {
         if table.len() < table.capacity() && table.len() < buckets.most {
             return true;
         }
-        if table.len() >= buckets.most && self.shut.is_some_and(|[from, to]| from <= now && now < to) {
+        if table.len() >= buckets.most
+            && self.shut.is_some_and(|[from, to]| from <= now && now < to)
+        {
             // Or each newcomer of a flood would have all slots looked at.
             return false;
         }

@@ -62,36 +62,42 @@ impl Shared {
         };
         let mut asked = {
             let mut desk = this.lock_desk();
-            match desk.asking.get(&charge.tag) {
-                Some(asked) => asked.clone(),
-                None => {
-                    let (answer, asked) = watch::channel(None);
-                    desk.asking.insert(charge.tag, asked.clone());
-                    drop(desk);
-                    let request = Request {
-                        tag: charge.tag,
-                        account: charge.quota_account(),
-                        quota,
-                        throttle: charge.plan.limits.throttle,
-                        generation: charge.plan.generation,
-                        now,
-                    };
-                    let turn = Turn {
-                        shared: Arc::clone(this),
-                        tag: charge.tag,
-                    };
-                    // A task of its own: a client that goes away must not take calls with it that
-                    // the store has given.
-                    tokio::spawn(async move {
-                        let got = turn.shared.fetch(&request).await;
-                        drop(turn);
-                        answer.send_replace(Some(got));
-                    });
-                    asked
-                }
+            if let Some(asked) = desk.asking.get(&charge.tag) {
+                asked.clone()
+            } else {
+                let (answer, asked) = watch::channel(None);
+                desk.asking.insert(charge.tag, asked.clone());
+                drop(desk);
+                let request = Request {
+                    tag: charge.tag,
+                    account: charge.quota_account(),
+                    quota,
+                    throttle: charge.plan.limits.throttle,
+                    generation: charge.plan.generation,
+                    now,
+                };
+                let turn = Turn {
+                    shared: Arc::clone(this),
+                    tag: charge.tag,
+                };
+                // A task of its own: a client that goes away must not take calls with it that the store
+                // has given.
+                tokio::spawn(async move {
+                    let got = turn.shared.fetch(&request).await;
+                    drop(turn);
+                    answer.send_replace(Some(got));
+                });
+                asked
             }
         };
-        match asked.wait_for(Option::is_some).await.as_deref() {
+        let answer = tokio::time::timeout(this.patience, asked.wait_for(Option::is_some));
+        let Ok(answer) = answer.await else {
+            return Err(StoreError::new(
+                StoreErrorKind::Unavailable,
+                "the usage store did not answer within store.timeout",
+            ));
+        };
+        match answer.as_deref() {
             Ok(Some(Ok(()))) => Ok(()),
             Ok(Some(Err((kind, context)))) => Err(StoreError::new(*kind, context.clone())),
             // The task ended without a word: it panicked.
@@ -182,7 +188,8 @@ impl Shared {
             held
         };
         let account = self.lock_desk().held.remove(&request.tag);
-        self.take_back(account.as_ref()?, &outdated?, request.now).await;
+        self.take_back(account.as_ref()?, &outdated?, request.now)
+            .await;
         None
     }
 
@@ -238,13 +245,17 @@ impl Shared {
             .is_some_and(|held| held.calls > 0 && now < held.ends)
     }
 
-    /// Gives back everything that is held, and what is still to come from the store.
+    /// Gives back everything that is held, and what comes from the store while anybody would wait for
+    /// it.
     pub(crate) async fn return_leases(&self, now: Timestamp) {
         loop {
             let asked = self.lock_desk().asking.values().next().cloned();
             let Some(mut asked) = asked else { break };
             // Whether it came to anything is said to those who asked.
-            let _ = asked.wait_for(Option::is_some).await;
+            let answer = asked.wait_for(Option::is_some);
+            if tokio::time::timeout(self.patience, answer).await.is_err() {
+                break;
+            }
         }
         let held = std::mem::take(&mut self.lock_desk().held);
         for (tag, account) in held {

@@ -34,8 +34,7 @@ const MOST_UNKNOWN: usize = 256;
 
 /// The keys and plans of a store, at one stage, as long as nothing was changed there.
 ///
-/// When the store cannot be asked whether anything was, what is known stays in force: nobody can change
-/// anything either. A key that is not known is then an error.
+/// When the store cannot be reached to be asked whether anything was, what is known stays in force. A key that is not known is then an error.
 pub struct KeyCache(Arc<Shared>);
 
 struct Shared {
@@ -141,17 +140,11 @@ impl Shared {
             }
         }
         let shared = Arc::clone(this);
-        // A task of its own: with a slow store and impatient clients nobody would ever hear the answer.
-        let check = tokio::spawn(async move {
+        to_the_end(async move {
             let _turn = turn;
             shared.check(now).await
-        });
-        check.await.unwrap_or_else(|_| {
-            Err(StoreError::new(
-                StoreErrorKind::Internal,
-                "the key store was asked and nothing came of it",
-            ))
         })
+        .await
     }
 
     /// What is known, when nobody has to be asked, or nobody answered a moment ago.
@@ -164,8 +157,8 @@ impl Shared {
         }
         match (checked.failure(now), known) {
             (None, _) => Ok(None),
-            (Some(_), Some(known)) => Ok(Some(known)),
-            (Some(error), None) => Err(error),
+            (Some(error), Some(known)) if error.is_transient() => Ok(Some(known)),
+            (Some(error), _) => Err(error),
         }
     }
 
@@ -173,7 +166,8 @@ impl Shared {
     /// telling.
     fn usable(&self, now: Timestamp) -> Option<Arc<Known>> {
         let checked = self.lock_checked();
-        let usable = checked.has_answered(WAIT_AFTER, now) || checked.failed.is_some();
+        let out_of_reach = checked.error().is_some_and(|error| error.is_transient());
+        let usable = checked.has_answered(WAIT_AFTER, now) || out_of_reach;
         self.known.load_full().filter(|_| usable)
     }
 
@@ -200,7 +194,7 @@ impl Shared {
                     cause = std::error::Error::source(&error).map(ToString::to_string),
                     "it cannot be told whether keys or plans were changed"
                 );
-                present.ok_or(error)
+                present.filter(|_| error.is_transient()).ok_or(error)
             }
         }
     }
@@ -213,7 +207,26 @@ impl Shared {
         {
             return Ok(Arc::clone(present));
         }
-        let plans = self.store.plans().await?;
+        let plans = match (self.store.plans().await, present) {
+            (Ok(plans), _) => plans,
+            // One plan that cannot be read must not keep keys in force that were disabled since: plans
+            // stay as they were, and keys are asked for again.
+            (Err(error), Some(present)) if !error.is_transient() => {
+                tracing::error!(
+                    %error,
+                    cause = std::error::Error::source(&error).map(ToString::to_string),
+                    "the usage plans cannot be read: those of before stay in force"
+                );
+                return Ok(Arc::new(Known {
+                    revision,
+                    plans: present.plans.clone(),
+                    ever: present.ever.clone(),
+                    hasher: RandomState::new(),
+                    parts: (0..PARTS).map(|_| Mutex::default()).collect(),
+                }));
+            }
+            (Err(error), _) => return Err(error),
+        };
         let mut ever = present.map_or_else(BTreeMap::new, |present| present.ever.clone());
         let mut in_force = BTreeMap::new();
         for plan in plans {
@@ -236,9 +249,39 @@ impl Shared {
         }))
     }
 
+    /// Asks for a key, and keeps what is said with all else that is known.
+    async fn find(
+        &self,
+        hash: &ApiKeyHash,
+        known: &Known,
+    ) -> Result<Option<Arc<KnownKey>>, StoreError> {
+        let found = self.store.find(hash).await?;
+        let key = found.map(|key| {
+            let mut plans = key.plans.iter().filter_map(|id| known.plans.get(id));
+            // With two plans for one stage nobody can say which counts.
+            let plan = plans.next().filter(|_| plans.next().is_none());
+            Arc::new(KnownKey::new(&key, hash, plan.map(Arc::clone)))
+        });
+        known.part(hash).insert(hash, key.as_ref());
+        Ok(key)
+    }
+
     fn lock_checked(&self) -> MutexGuard<'_, Checked> {
         self.checked.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits for a task of its own: with a slow store and impatient clients nobody would ever hear what it
+/// said.
+async fn to_the_end<T: Send + 'static>(
+    asking: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(asking).await.unwrap_or_else(|_| {
+        Err(StoreError::new(
+            StoreErrorKind::Internal,
+            "the key store was asked and nothing came of it",
+        ))
+    })
 }
 
 impl Known {
@@ -254,19 +297,16 @@ impl Known {
 impl Part {
     /// Forgetting a key costs a call to the store and nothing else: what is full begins anew.
     fn insert(&mut self, hash: &ApiKeyHash, key: Option<&Arc<KnownKey>>) {
-        match key {
-            Some(key) => {
-                if self.known.len() >= MOST_KNOWN {
-                    self.known.clear();
-                }
-                self.known.insert(*hash, Arc::clone(key));
+        if let Some(key) = key {
+            if self.known.len() >= MOST_KNOWN {
+                self.known.clear();
             }
-            None => {
-                if self.unknown.len() >= MOST_UNKNOWN {
-                    self.unknown.clear();
-                }
-                self.unknown.insert(*hash);
+            self.known.insert(*hash, Arc::clone(key));
+        } else {
+            if self.unknown.len() >= MOST_UNKNOWN {
+                self.unknown.clear();
             }
+            self.unknown.insert(*hash);
         }
     }
 }
@@ -288,15 +328,9 @@ impl KeyDirectory for KeyCache {
                 return Ok(None);
             }
         }
-        let found = self.0.store.find(hash).await?;
-        let key = found.map(|key| {
-            let mut plans = key.plans.iter().filter_map(|id| known.plans.get(id));
-            // With two plans for one stage nobody can say which counts.
-            let plan = plans.next().filter(|_| plans.next().is_none());
-            Arc::new(KnownKey::new(&key, hash, plan.map(Arc::clone)))
-        });
-        known.part(hash).insert(hash, key.as_ref());
-        Ok(key)
+        // In the request's own time: who goes away takes nothing along but what was to be remembered, and
+        // no more are asking than there are requests.
+        self.0.find(hash, &known).await
     }
 
     async fn plan(

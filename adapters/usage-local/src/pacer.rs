@@ -1,4 +1,7 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use usher_domain::{
@@ -26,6 +29,9 @@ pub struct PacerSettings {
     /// How many accounts and buckets are kept that still hold somebody back. Past it, callers who
     /// would need another are told to come again.
     pub most_accounts: usize,
+    /// How long a call waits for the usage store. The store is not asked again before it has answered:
+    /// what it gave late is held, and not lost.
+    pub patience: Duration,
 }
 
 impl Default for PacerSettings {
@@ -34,6 +40,7 @@ impl Default for PacerSettings {
         Self {
             service: None,
             most_accounts: 2 << 20,
+            patience: Duration::from_secs(2),
         }
     }
 }
@@ -50,6 +57,7 @@ pub(crate) struct Shared {
     service: Option<(Throttle, Mutex<Option<Timestamp>>)>,
     pub(crate) store: Arc<dyn UsageStore>,
     pub(crate) desk: Mutex<Desk>,
+    pub(crate) patience: Duration,
 }
 
 /// One slot that a call is judged by.
@@ -76,6 +84,10 @@ struct Judged {
     asks: bool,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly every judgement is done, and none is kept"
+)]
 enum Judgement {
     Done(Admission),
     /// The store has to be asked for calls of the quota.
@@ -101,6 +113,7 @@ impl LocalPacer {
                 .map(|throttle| (throttle, Mutex::new(None))),
             store,
             desk: Mutex::default(),
+            patience: settings.patience,
         }))
     }
 
@@ -276,7 +289,6 @@ impl Shared {
     }
 
     /// The slot of the account itself: its quota, and the bucket unless the method has one.
-
     fn account<'a>(&self, charge: &Charge<'a>, throttle: Option<&'a Throttle>) -> Option<Need<'a>> {
         let limits = &charge.plan.limits;
         (throttle.is_some() || limits.quota.is_some()).then(|| Need {

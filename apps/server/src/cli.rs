@@ -40,8 +40,8 @@ pub(crate) enum Command {
     /// Make, list, rotate, disable, delete and import API keys
     #[command(
         after_help = "Examples:\n  usher keys create --name MobileApp --plan uvw0123\n  \
-        usher keys list --json\n  usher keys rotate 87163af9a2 --overlap 24h\n  \
-        usher keys disable 87163af9a2\n\nA change is in force on every server within 5 s."
+        usher keys list --json\n  usher keys rotate 87163af9a2c04be1 --overlap 24h\n  \
+        usher keys disable 87163af9a2c04be1\n\nA change is in force on every server within 5 s."
     )]
     Keys(KeysArguments),
     /// Show what keys and principals have spent of their quotas
@@ -107,7 +107,7 @@ pub(crate) enum PlansCommand {
         /// Its id
         id: String,
     },
-    /// Make or change the plans of a file: those that are new, or changed since they were last imported
+    /// Make or change the plans of a file: those that the store does not have as they are
     Import {
         /// JSON: a plan, a list of plans, or what `aws apigateway get-usage-plans` prints
         file: PathBuf,
@@ -176,7 +176,7 @@ pub(crate) enum KeysCommand {
         #[arg(long, default_value = "24h")]
         overlap: String,
     },
-    /// Make or change the keys of a file: those that are new, or changed since they were last imported
+    /// Make or change the keys of a file: those that the store does not have as they are
     Import {
         /// AWS's key file: Name,Key,Description,Enabled,UsagePlanIds; Key may be sha256:<hex>
         file: PathBuf,

@@ -135,7 +135,9 @@ fn welcome(address: SocketAddr, dir: &Path, state: &State) -> String {
     format!(
         r#"
 Usher listens on http://{address}. Its state is in {dir}: delete it to start afresh.
-The API is described at http://{address}/docs. Paste this into another terminal:
+The API is described at http://{address}/docs.
+Keys and quotas: USHER_STORE__URL={database} {usher} keys list (or usage, or plans list).
+Paste this into another terminal:
 
 TOKEN=$({usher} token alice{dir_flag}); KEY={api_key}
 AUTH="Authorization: Bearer $TOKEN"
@@ -157,6 +159,7 @@ curl -s -o /dev/null -w '%{{http_code}}\n' -Z --parallel-max 50 "{url}/alice/pro
 
 "#,
         dir = dir.display(),
+        database = quote(&format!("sqlite:{}", state.database.display())),
     )
 }
 
@@ -174,7 +177,7 @@ fn this_program() -> String {
 fn quote(text: &str) -> String {
     if text
         .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte))
+        .all(|byte| byte.is_ascii_alphanumeric() || b"/._-+:".contains(&byte))
     {
         text.to_owned()
     } else {

@@ -29,12 +29,12 @@ impl Failure {
         match self {
             Self::Config(errors) => {
                 for error in errors {
-                    eprintln!("usher: {error}");
+                    eprintln!("usher: {}", plain(&error));
                 }
                 ExitCode::from(64)
             }
             Self::Unavailable(error) => {
-                eprintln!("usher: {error:#}");
+                eprintln!("usher: {}", plain(&format!("{error:#}")));
                 ExitCode::from(69)
             }
             Self::Bug(error) => {
@@ -57,9 +57,21 @@ impl From<OpenError> for Failure {
             OpenError::NotBuilt(_) | OpenError::Unfit(_) | OpenError::Nothing(_) => {
                 Self::config(error)
             }
-            OpenError::Store(_) => Self::Unavailable(error.into()),
+            OpenError::Store(_) | OpenError::Contended => Self::Unavailable(error.into()),
         }
     }
+}
+
+/// A text for a terminal: what people named things must not move the cursor of those who look at it, nor
+/// turn their lines around (Unicode's bidirectional controls).
+pub(crate) fn plain(text: &str) -> String {
+    let harmless = |letter: char| match letter {
+        '\n' => letter,
+        '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        letter if letter.is_control() => '\u{fffd}',
+        letter => letter,
+    };
+    text.chars().map(harmless).collect()
 }
 
 /// The text of a file that the command line names.

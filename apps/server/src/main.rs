@@ -15,7 +15,19 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // What cannot be printed cannot be told either.
+            let _ = error.print();
+            // Help and versions are asked for; all else is a command line that makes no sense.
+            return if error.use_stderr() {
+                ExitCode::from(64)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
     let result = match cli.command {
         Command::Dev(arguments) => exit::run(dev::run(&arguments)),
         Command::Serve(arguments) => exit::run(serve::serve(&arguments)),

@@ -9,7 +9,7 @@ use std::{
 
 use usher_wiring::{
     AccessLogLines, Deployment, Role,
-    config::{Config, Effective, Sources, StoreOnly},
+    config::{Config, ControlConfig, Effective, Sources},
     init_logging,
 };
 
@@ -78,9 +78,9 @@ pub(crate) fn check(arguments: &ConfigArguments) -> Result<(), Failure> {
 }
 
 pub(crate) async fn migrate(arguments: &ConfigArguments) -> Result<(), Failure> {
-    let config = StoreOnly::read(sources(arguments), io::stdout().is_terminal())?;
+    let config = ControlConfig::read(sources(arguments), io::stdout().is_terminal())?;
     init_logging(&config.log);
-    usher_wiring::migrate(&config.store).await?;
+    usher_wiring::migrate(&config).await?;
     tracing::info!("the store's schema is up to date");
     Ok(())
 }

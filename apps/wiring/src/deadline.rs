@@ -1,20 +1,16 @@
 //! A deadline around every call to a store, as a decorator of its port.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use usher_domain::{
     ports::{
-        AccountPage, Applied, Change, Deleted, Digest, Expected, ImportEntry, KeyPage, KeyStore,
-        ProfileStore, Put, Receipt, Revision, StoreError, StoreErrorKind, StoredProfile, Taken,
-        UsageStore,
+        Applied, Change, Deleted, Digest, Expected, ImportEntry, KeyPage, KeyStore, ProfileStore,
+        Put, Revision, StoreError, StoreErrorKind, StoredProfile,
     },
     profile::Profile,
-    time::Timestamp,
     usage::{
-        account::AccountState,
         api_key::{ApiKey, ApiKeyHash, ApiKeyId},
-        membership::{Account, AccountName},
         plan::UsagePlan,
     },
     user_id::UserId,
@@ -106,32 +102,5 @@ impl KeyStore for WithDeadline<dyn KeyStore> {
 
     async fn apply(&self, changes: &[Change], expected: Revision) -> Result<Applied, StoreError> {
         self.within(self.store.apply(changes, expected)).await
-    }
-}
-
-#[async_trait]
-#[deny(
-    clippy::missing_trait_methods,
-    reason = "a decorator must not forget a method"
-)]
-impl UsageStore for WithDeadline<dyn UsageStore> {
-    async fn take(
-        &self,
-        account: &Account,
-        tokens: NonZeroU32,
-        now: Timestamp,
-    ) -> Result<Taken, StoreError> {
-        self.within(self.store.take(account, tokens, now)).await
-    }
-
-    async fn give_back(&self, account: &Account, receipt: Receipt) -> Result<(), StoreError> {
-        self.within(self.store.give_back(account, receipt)).await
-    }
-
-    async fn accounts(
-        &self,
-        page: &AccountPage,
-    ) -> Result<Vec<(AccountName, AccountState)>, StoreError> {
-        self.within(self.store.accounts(page)).await
     }
 }

@@ -4,14 +4,17 @@ use usher_auth_jwt::JwtVerifier;
 use usher_domain::{
     ports::{Clock as _, KeyPage, StoreError},
     service::{ControlError, ControlPlane, FrontDoor, ProfileRules, Profiles},
-    usage::assignment::Criterion,
+    usage::{assignment::Criterion, plan::UsagePlan},
 };
-use usher_http::{AccessLog, App, Limits, Settings, Stack};
+use usher_http::{AccessLog, App, Limits, METHODS, Settings, Stack};
 use usher_usage_local::{KeyCache, LocalPacer, PacerSettings};
 
 use crate::{
     clock::SystemClock,
-    config::{Config, ControlConfig, StoreConfig, UsageConfig, assignment_problem},
+    config::{
+        Config, ControlConfig, StoreConfig, StoreUrl, UsageConfig, UsageStoreConfig,
+        assignment_problem,
+    },
     stores::Stores,
 };
 
@@ -49,6 +52,9 @@ pub enum OpenError {
     /// What the configuration names is not there, or does not fit together.
     #[error("{0}")]
     Unfit(String),
+    /// Others import, too, again and again.
+    #[error("others change plans and keys at the same time")]
+    Contended,
     /// What was asked for makes no sense with this store.
     #[error("{0}")]
     Nothing(&'static str),
@@ -70,6 +76,7 @@ impl Deployment {
         let pacer = PacerSettings {
             // Many sandboxes of a function run at once, and each for a moment.
             service: usage.service.filter(|_| !matches!(role, Role::Lambda)),
+            patience: config.store.timeout,
             ..PacerSettings::default()
         };
         let pacer = Arc::new(LocalPacer::new(stores.usage, pacer));
@@ -161,11 +168,16 @@ async fn prepare(stores: &Stores, config: &Config) -> Result<KeyCache, OpenError
     let usage = &config.usage;
     let control = ControlPlane::new(Arc::clone(&stores.keys), Arc::clone(&stores.usage));
     let now = SystemClock.now();
+    let problems = unknown_plans(usage, &stores.keys.plans().await?);
+    if !problems.is_empty() {
+        return Err(OpenError::Unfit(problems.join("\n")));
+    }
     let imported = control
         .import(&usage.plans, &usage.keys, now)
         .await
         .map_err(|error| match error {
             ControlError::Store(error) => OpenError::Store(error),
+            ControlError::Contended => OpenError::Contended,
             error => OpenError::Unfit(format!("usage.plans and usage.keys: {error}")),
         })?;
     if imported.plans + imported.keys > 0 {
@@ -183,6 +195,7 @@ async fn prepare(stores: &Stores, config: &Config) -> Result<KeyCache, OpenError
             return Err(OpenError::Unfit(format!("usage.assign: {problem}")));
         }
     }
+    warn_of_limits_that_hold_less_than_they_say(config, &plans);
     if usage.policy.key_required && usage.policy.assign.is_empty() {
         let first = KeyPage {
             limit: 1,
@@ -202,11 +215,65 @@ async fn prepare(stores: &Stores, config: &Config) -> Result<KeyCache, OpenError
     Ok(keys)
 }
 
+/// Every key of the file that names a plan which is neither in the file nor in the store.
+fn unknown_plans(usage: &UsageConfig, stored: &[UsagePlan]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for key in &usage.keys {
+        for id in &key.plans {
+            let mut known = usage.plans.iter().chain(stored);
+            if !known.any(|plan| plan.id == *id) {
+                problems.push(format!(
+                    "usage.keys: key {} ({}): there is no usage plan {id}",
+                    key.id, key.name
+                ));
+            }
+        }
+    }
+    problems
+}
+
+fn warn_of_limits_that_hold_less_than_they_say(config: &Config, plans: &[UsagePlan]) {
+    let usage_store = &config.usage.store;
+    let durable = !matches!(config.store.url, StoreUrl::Memory);
+    for plan in plans {
+        let Some(entry) = plan.at(&config.api) else {
+            continue;
+        };
+        if durable && *usage_store == UsageStoreConfig::Memory && plan.limits.quota.is_some() {
+            tracing::warn!(
+                plan = %plan.id,
+                "the quota is counted in this process alone and starts anew with it: usage.store can \
+                 name an SQLite file"
+            );
+        }
+        for method in entry
+            .methods
+            .keys()
+            .filter(|name| !METHODS.contains(&&***name))
+        {
+            tracing::warn!(
+                plan = %plan.id,
+                %method,
+                "a throttle for a method that this API does not have limits nothing"
+            );
+        }
+    }
+}
+
 /// Opens what `usher plans`, `usher keys` and `usher usage` work with.
 ///
 /// # Errors
 /// See [`OpenError`].
 pub async fn open_control(config: &ControlConfig) -> Result<ControlPlane, OpenError> {
+    // A server that is busy writes all the time, and a tool has nobody who waits for it.
+    let timeout = config.store.timeout.max(Duration::from_secs(30));
+    let config = &ControlConfig {
+        store: StoreConfig {
+            timeout,
+            ..config.store.clone()
+        },
+        ..config.clone()
+    };
     let Some((keys, usage)) = Stores::open_usage(config).await? else {
         return Err(OpenError::Nothing(
             "plans, keys and usage are in the memory of the server that runs: set usage.store to \
@@ -216,16 +283,16 @@ pub async fn open_control(config: &ControlConfig) -> Result<ControlPlane, OpenEr
     Ok(ControlPlane::new(keys, usage))
 }
 
-/// Brings the store's schema up to date and closes it again.
+/// Brings the schema of the store, and of the one for usage, up to date and closes them again.
 ///
 /// # Errors
 /// See [`OpenError`].
-pub async fn migrate(store: &StoreConfig) -> Result<(), OpenError> {
+pub async fn migrate(config: &ControlConfig) -> Result<(), OpenError> {
     // A schema is changed without a hurry: a lock that somebody else holds is waited for.
     let patient = StoreConfig {
         migrate: true,
         timeout: Duration::from_mins(5),
-        ..store.clone()
+        ..config.store.clone()
     };
-    Stores::open_profiles(&patient).await.map(drop)
+    Stores::open(&patient, &config.usage_store).await.map(drop)
 }

@@ -1,6 +1,6 @@
 //! Opens what the configuration names.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use usher_domain::ports::{KeyStore, ProfileStore, UsageStore};
 use usher_store_memory::{MemoryKeyStore, MemoryProfileStore, MemoryUsageStore};
@@ -33,23 +33,20 @@ impl Stores {
                 Some(file) => file.usage(profiles.timeout),
                 None => in_memory(),
             },
-            UsageStoreConfig::Sqlite(path) => {
-                let file = File::open(path, profiles).await?;
-                file.usage(profiles.timeout)
-            }
+            // Two names of one file, or two writers would fight for it.
+            UsageStoreConfig::Sqlite(path) => match file {
+                Some(file) if is_same(path, &profiles.url) => file.usage(profiles.timeout),
+                _ => {
+                    let file = File::open(path, profiles).await?;
+                    file.usage(profiles.timeout)
+                }
+            },
         };
         Ok(Self {
             profiles: opened,
             keys,
             usage,
         })
-    }
-
-    /// Opens the store of profiles alone.
-    pub(crate) async fn open_profiles(
-        config: &StoreConfig,
-    ) -> Result<Arc<dyn ProfileStore>, OpenError> {
-        open(config).await.map(|(profiles, _)| profiles)
     }
 
     /// Opens plans, keys and usage alone; `None` when they are in a server's memory.
@@ -72,6 +69,14 @@ impl Stores {
     }
 }
 
+fn is_same(path: &Path, url: &StoreUrl) -> bool {
+    let StoreUrl::Sqlite(other) = url else {
+        return false;
+    };
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    real(path).is_some() && real(path) == real(other)
+}
+
 fn in_memory() -> Usage {
     // Memory answers at once: a deadline around it would only cost time.
     (
@@ -86,7 +91,7 @@ struct File(usher_store_sqlite::Sqlite);
 
 #[cfg(feature = "sqlite")]
 impl File {
-    async fn open(path: &std::path::Path, config: &StoreConfig) -> Result<Self, OpenError> {
+    async fn open(path: &Path, config: &StoreConfig) -> Result<Self, OpenError> {
         let settings = usher_store_sqlite::SqliteSettings {
             path: path.to_owned(),
             migrate: config.migrate,
@@ -106,10 +111,8 @@ impl File {
                 timeout,
                 store: keys,
             }),
-            Arc::new(WithDeadline {
-                timeout,
-                store: usage,
-            }),
+            // The pacer has a deadline for those who wait, and hears the answer to the end.
+            usage,
         )
     }
 }
@@ -121,7 +124,7 @@ enum File {}
 #[cfg(not(feature = "sqlite"))]
 impl File {
     #[allow(clippy::unused_async, reason = "as with the feature")]
-    async fn open(_: &std::path::Path, _: &StoreConfig) -> Result<Self, OpenError> {
+    async fn open(_: &Path, _: &StoreConfig) -> Result<Self, OpenError> {
         Err(OpenError::NotBuilt("sqlite"))
     }
 

@@ -153,9 +153,20 @@ impl Refusals {
     }
 }
 
-/// Puts `tokens` back that were taken at `window` and not spent.
+/// Where calls count that were just taken: from the counter's start, which is not that of a period when
+/// the plan has changed its periods, to the period's end.
+#[must_use]
+pub fn counted_in(state: &AccountState, limits: &Limits) -> Option<Window> {
+    let (quota, spent) = (limits.quota.as_ref()?, state.spent?);
+    Some(Window {
+        start: spent.window_start,
+        end: quota.window_at(spent.window_start).end,
+    })
+}
+
+/// Puts `tokens` back that were taken, [counted in](counted_in) `window`, and not spent.
 ///
-/// The bucket takes them back always; the quota only while the period that they came from counts.
+/// The bucket takes them back always; the quota only while the counter counts that they were added to.
 #[must_use]
 pub fn give_back(
     state: &AccountState,
@@ -167,20 +178,11 @@ pub fn give_back(
         (Some(full_at), Some(throttle)) => Some(bucket::give_back(full_at, throttle, tokens)),
         (full_at, _) => full_at,
     };
-    let counts = |spent: &Spent| {
-        // By period and not by start: a plan that changed its period leaves a counter behind that
-        // does not begin where a period does.
-        let present = limits
-            .quota
-            .map(|quota| quota.window_at(spent.window_start));
-        present.is_some() && present == window
-    };
+    // A plan that changed its period may have begun another counter, from which nothing may be
+    // subtracted that was taken before.
+    let counts = window.is_some() && counted_in(state, limits) == window;
     let spent = state.spent.map(|spent| {
-        let returned = if counts(&spent) {
-            tokens.get().into()
-        } else {
-            0
-        };
+        let returned = if counts { tokens.get().into() } else { 0 };
         Spent {
             used: spent.used.saturating_sub(returned),
             ..spent
@@ -248,4 +250,39 @@ pub fn is_forgettable(state: &AccountState, limits: &Limits, now: Timestamp) -> 
         spent.used == 0 && window.start <= now && !is_known
     });
     full && unspent
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use super::*;
+    use crate::usage::quota::Period;
+
+    #[test]
+    fn what_was_taken_from_a_longer_period_is_not_given_back_to_a_shorter_one() {
+        let limits = |period| Limits {
+            throttle: None,
+            quota: Some(Quota::new(NonZeroU64::new(1_000).unwrap(), period)),
+        };
+        let tokens = |count| NonZeroU32::new(count).unwrap();
+        let taken = |state: &AccountState, limits: &Limits, count, now| {
+            let Verdict::Granted { state, .. } = take(state, limits, tokens(count), now) else {
+                panic!("refused")
+            };
+            state
+        };
+        // The 22nd of November. One process holds 500 calls of the month.
+        let now = Timestamp::from_seconds(1_795_348_800);
+        let (monthly, daily) = (limits(Period::Month), limits(Period::Day));
+        let month = monthly.quota.map(|quota| quota.window_at(now));
+        let held = taken(&AccountState::default(), &monthly, 500, now);
+        // The plan becomes a day's, and another process lets in 300.
+        let spent = taken(&held, &daily, 300, now);
+        assert_eq!(spent.spent.map(|spent| spent.used), Some(300));
+        for limits in [monthly, daily] {
+            let back = give_back(&spent, &limits, tokens(500), month);
+            assert_eq!(back, spent);
+        }
+    }
 }

@@ -89,14 +89,14 @@ impl ApiKeyId {
         Self(id.into())
     }
 
-    /// The id of a key that comes without one (AWS's CSV has no column for it): ten hexadecimal
+    /// The id of a key that comes without one (AWS's CSV has no column for it): sixteen hexadecimal
     /// digits out of a hash of the hash, so that an id is the same after every import and tells
     /// nothing about the key.
     #[must_use]
     pub fn derived_from(hash: &ApiKeyHash) -> Self {
         use std::fmt::Write as _;
         let mut id = String::new();
-        for byte in Sha256::digest(hash.0).iter().take(5) {
+        for byte in Sha256::digest(hash.0).iter().take(8) {
             let _ = write!(id, "{byte:02x}");
         }
         Self(id.into())
@@ -196,7 +196,7 @@ mod tests {
     fn an_id_says_nothing_about_its_key() {
         let hash = ApiKeyHash::of(KEY).unwrap();
         let id = ApiKeyId::derived_from(&hash);
-        assert_eq!(id.as_str().len(), 10);
+        assert_eq!(id.as_str().len(), 16);
         assert_eq!(id, ApiKeyId::derived_from(&hash));
         assert!(!format!("{hash:?}").contains(id.as_str()));
     }

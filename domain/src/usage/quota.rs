@@ -126,8 +126,8 @@ pub enum Offset {
 /// Why an offset does not fit its quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OffsetError {
-    /// More than the period's limit.
-    #[error("an offset that is a credit is at most the quota's limit")]
+    /// As much as the period's limit or more: an account would never be used for the first time.
+    #[error("an offset that is a credit is less than the quota's limit")]
     Credit,
     /// No such day.
     #[error("an offset that is a start day is 0 for DAY, 0 to 6 for WEEK and 0 to 27 for MONTH")]
@@ -150,7 +150,7 @@ impl Quota {
     /// # Errors
     /// [`OffsetError::Credit`].
     pub const fn with_first_period_credit(self, calls: u64) -> Result<Self, OffsetError> {
-        if calls > self.limit.get() {
+        if calls >= self.limit.get() {
             return Err(OffsetError::Credit);
         }
         let offset = match calls {
@@ -401,9 +401,9 @@ mod tests {
                 assert_eq!(quota.with_start_day(day), Err(OffsetError::StartDay));
             }
         }
-        assert!(monthly(5).with_first_period_credit(5).is_ok());
+        assert!(monthly(5).with_first_period_credit(4).is_ok());
         assert_eq!(
-            monthly(5).with_first_period_credit(6),
+            monthly(5).with_first_period_credit(5),
             Err(OffsetError::Credit)
         );
         assert_eq!(monthly(5).with_first_period_credit(0).unwrap(), monthly(5));

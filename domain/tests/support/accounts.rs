@@ -66,8 +66,7 @@ pub(crate) fn granted(verdict: &Verdict) -> Option<AccountState> {
 
 /// The period that tokens count in which were just taken, as a store's receipt names it.
 pub(crate) fn window_of(state: &AccountState, limits: &Limits) -> Option<Window> {
-    let (quota, spent) = (limits.quota?, state.spent?);
-    Some(quota.window_at(spent.window_start))
+    account::counted_in(state, limits)
 }
 
 pub(crate) fn situation() -> impl Strategy<Value = Situation> {

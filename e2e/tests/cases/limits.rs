@@ -16,13 +16,14 @@ fn is_throttled(answer: &Answer) {
     assert!((1..=100).contains(&wait), "{answer}");
 }
 
-fn seconds_to_wait(answer: &Answer) -> u64 {
+/// `Retry-After`
+pub(crate) fn seconds_to_wait(answer: &Answer) -> u64 {
     let wait = answer.must_have("retry-after").parse();
     wait.unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
 /// `r` of a policy in `RateLimit`.
-fn remaining(answer: &Answer, policy: &str) -> u64 {
+pub(crate) fn remaining(answer: &Answer, policy: &str) -> u64 {
     let levels = answer.must_have("ratelimit");
     let level = levels
         .split(", ")

@@ -65,11 +65,25 @@ pub(crate) enum Tokens {
 impl Deployment {
     /// Starts an entrypoint over a fresh store.
     pub(crate) async fn start(entrypoint: Entrypoint, store: Store, rules: Rules) -> Self {
+        let settings = |folder: &Path| {
+            let mut env = plans::write(folder);
+            env.extend(rules::write(rules, folder));
+            env
+        };
+        Self::with(entrypoint, store, settings).await
+    }
+
+    /// Starts an entrypoint over a fresh store with other plans, keys and rules: `settings` writes what
+    /// they need into a folder, and returns the variables.
+    pub(crate) async fn with(
+        entrypoint: Entrypoint,
+        store: Store,
+        settings: impl FnOnce(&Path) -> Vec<(String, String)>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let issuer = TestIssuer::new();
         let url = store.fresh(folder.path()).await;
-        let mut env = plans::write(folder.path());
-        env.extend(rules::write(rules, folder.path()));
+        let mut env = settings(folder.path());
         env.extend([
             ("USHER_IDENTITY__ISSUERS".to_owned(), issuer.configuration()),
             ("USHER_STORE__URL".to_owned(), url.clone()),

@@ -54,14 +54,22 @@ fn action(method: &Method) -> Option<Action> {
     }
 }
 
+const GET: &str = "/users/{userId}/profile/GET";
+const PUT: &str = "/users/{userId}/profile/PUT";
+const PATCH: &str = "/users/{userId}/profile/PATCH";
+const DELETE: &str = "/users/{userId}/profile/DELETE";
+/// The methods of this API that calls are charged for, as usage plans name them in
+/// `apiStages[].throttle`.
+pub const METHODS: [&str; 4] = [GET, PUT, PATCH, DELETE];
+
 /// How usage plans name a method of the resource, whose user may be `me`. HEAD is paced as the GET that
 /// it stands for.
 fn name(method: &Method) -> &'static str {
     match *method {
-        Method::PUT => "/users/{userId}/profile/PUT",
-        Method::PATCH => "/users/{userId}/profile/PATCH",
-        Method::DELETE => "/users/{userId}/profile/DELETE",
-        _ => "/users/{userId}/profile/GET",
+        Method::PUT => PUT,
+        Method::PATCH => PATCH,
+        Method::DELETE => DELETE,
+        _ => GET,
     }
 }
 

@@ -216,14 +216,14 @@ fn of_limits() -> Vec<Described> {
     vec![
         sometimes(text(
             RATE_LIMIT,
-            "What is left of the limits (`r`), and in how many seconds they are whole again (`t`); \
-             there when a limit applies.",
+            "What is left of the limits (`r`), and in how many seconds there is more (`t`); there \
+             when a limit applies.",
             "\"throttle\";r=99;t=1, \"quota\";r=9999;t=43200",
         )),
         sometimes(text(
             RATE_LIMIT_POLICY,
-            "The limits of the caller's usage plan: so many requests (`q`) in so many seconds \
-             (`w`); there when a limit applies.",
+            "The limits of the caller's usage plan and of the service: so many requests (`q`) in so \
+             many seconds (`w`); there when a limit applies.",
             "\"throttle\";q=100;w=2, \"quota\";q=10000;w=86400",
         )),
     ]

@@ -114,7 +114,7 @@ error_codes! {
     InvalidApiKey = "invalid_api_key", FORBIDDEN, "ForbiddenException" {
         title: "The API key was not accepted",
         message: "Forbidden",
-        meaning: "The API key is missing, unknown, disabled, or in no usage plan of this stage.",
+        meaning: "The API key is missing, unknown, disabled, rotated out, or in no usage plan of this stage.",
         advice: "Send a valid key in `x-api-key`; ask the operator for one.",
         again: "With another key.",
         headers: [],
@@ -146,7 +146,7 @@ error_codes! {
     Throttled = "throttled", TOO_MANY_REQUESTS, "TooManyRequestsException" {
         title: "Too many requests",
         message: "Too Many Requests",
-        meaning: "The rate and the burst of the usage plan are exceeded. The request was charged nothing.",
+        meaning: "A rate and its burst are exceeded: the usage plan's, the method's, the user's or the service's. The request was charged nothing.",
         advice: "Wait as long as `Retry-After` says, in seconds, and send the request again; slow down by `RateLimit`.",
         again: "Yes, after `Retry-After`.",
         headers: ["Retry-After", "RateLimit", "RateLimit-Policy"],

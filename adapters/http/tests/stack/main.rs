@@ -15,6 +15,7 @@ mod nothing_leaks;
 mod openapi;
 mod order_of_judgement;
 mod patches;
+mod plans;
 mod precondition_table;
 mod preconditions;
 mod reading_and_writing;

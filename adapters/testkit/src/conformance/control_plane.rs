@@ -1,5 +1,4 @@
-//! The suite of the [`ControlPlane`] over any [`KeyStore`](usher_domain::ports::KeyStore) and
-//! [`UsageStore`](usher_domain::ports::UsageStore).
+//! The suite of the control plane over any stores of plans, keys and what was spent of them.
 
 use std::{
     num::{NonZeroU32, NonZeroU64},
@@ -9,7 +8,7 @@ use std::{
 
 use usher_domain::{
     ports::{Applied, Change, KeyPage, Taken},
-    service::{ControlError, ControlPlane, NewKey, Overlap},
+    service::{ControlError, NewKey, Overlap},
     time::Timestamp,
     usage::{
         account::Limits,
@@ -23,16 +22,12 @@ use usher_domain::{
 
 use super::{
     ControlStores,
+    key_calls::{NOON, all_keys, control, ids, put_plans},
+    overtaken::{Before, overtaken},
     plans::{key, plan, secret, stage},
 };
 
-/// 2026-11-22T12:00:00Z, a Sunday.
-pub(super) const NOON: Timestamp = Timestamp::from_seconds(1_795_348_800);
 const HOUR: Duration = Duration::from_hours(1);
-
-pub(super) fn control(stores: &ControlStores) -> ControlPlane {
-    ControlPlane::new(Arc::clone(&stores.keys), Arc::clone(&stores.usage))
-}
 
 fn new_key(number: u16, plans: &[&str]) -> NewKey {
     NewKey {
@@ -41,28 +36,6 @@ fn new_key(number: u16, plans: &[&str]) -> NewKey {
         description: "made by hand".to_owned(),
         enabled: true,
         plans: plans.iter().map(|id| PlanId::new(id)).collect(),
-    }
-}
-
-pub(super) fn ids<'a>(ids: impl IntoIterator<Item = &'a ApiKey>) -> Vec<&'a str> {
-    ids.into_iter().map(|key| key.id.as_str()).collect()
-}
-
-pub(super) async fn all_keys(control: &ControlPlane) -> Vec<ApiKey> {
-    let limit = 10_000;
-    control
-        .keys(&KeyPage {
-            limit,
-            ..KeyPage::default()
-        })
-        .await
-        .expect("keys")
-}
-
-/// Puts plans that fit.
-pub(super) async fn put_plans(control: &ControlPlane, plans: &[UsagePlan]) {
-    for plan in plans {
-        control.put_plan(plan).await.expect("a plan");
     }
 }
 
@@ -321,6 +294,23 @@ crate::suite! {
         assert_eq!(control.plan(&changed.id).await.unwrap(), changed);
         control.delete_key(&ApiKeyId::new("zz")).await.unwrap();
         control.put_plan(&grown).await.unwrap();
+    }
+
+    /// What it is judged by was read in several calls: a key may have come in between, of a plan that
+    /// was not there before.
+    async fn a_plan_is_judged_by_what_is_there_at_one_moment(stores) {
+        let control = control(&stores);
+        put_plans(&control, &[plan("a", &["prod"])]).await;
+        control.create_key(&new_key(1, &["a"]), NOON).await.unwrap();
+        let other = control.clone();
+        let overtaking = async move {
+            put_plans(&other, &[plan("z", &["test"])]).await;
+            other.create_key(&new_key(2, &["a", "z"]), NOON).await.unwrap();
+        };
+        let slow = super::key_calls::control(&overtaken(&stores, Before::Keys, overtaking));
+        let grown = plan("a", &["prod", "dev"]);
+        slow.put_plan(&grown).await.unwrap();
+        assert_eq!(control.plans().await.unwrap(), [grown, plan("z", &["test"])]);
     }
 
     /// Each change sees those before it.

@@ -13,7 +13,8 @@ use usher_domain::{
 };
 
 use super::{
-    control_plane::{NOON, all_keys, control, ids, put_plans},
+    key_calls::{NOON, all_keys, control, ids, put_plans},
+    overtaken::{Before, overtaken},
     plans::{key, plan, secret},
 };
 
@@ -124,9 +125,10 @@ crate::suite! {
         let mut entry = key("k", 1, &["a"]);
         for change in [
             (|_| {}) as fn(&mut ApiKey),
-            |key| key.name = "ab".to_owned(),
+            |key| key.name.push_str(" and more"),
             // What leaves one text and joins the next is a change.
             |key| (key.name, key.description) = ("a".to_owned(), "b".to_owned()),
+            |key| key.description.push_str(" and more"),
             |key| key.enabled = false,
             |key| key.plans = vec![PlanId::new("a"), PlanId::new("b")],
             |key| key.plans = vec![PlanId::new("b"), PlanId::new("a")],
@@ -226,6 +228,31 @@ crate::suite! {
         assert_eq!(ids(&all_keys(&control).await), ids(&keys));
     }
 
+    /// Between two looks of one of them the other one finishes.
+    async fn an_importer_that_is_overtaken_finds_nothing_left_to_do(stores) {
+        let control = control(&stores);
+        let (other, keys) = (control.clone(), [key("k", 1, &[])]);
+        let overtaking = {
+            let keys = keys.clone();
+            async move { assert_eq!(import(&other, &[], &keys).await, (0, 1)) }
+        };
+        let slow = super::key_calls::control(&overtaken(&stores, Before::Find, overtaking));
+        assert_eq!(import(&slow, &[], &keys).await, (0, 0));
+        assert_eq!(all_keys(&control).await, keys.map(made));
+    }
+
+    /// Its plans' keys come in between, of a plan that was not there before.
+    async fn plans_are_judged_by_what_is_there_at_one_moment(stores) {
+        let control = control(&stores);
+        import(&control, &[plan("a", &["prod"])], &[key("k", 1, &["a"])]).await;
+        let other = control.clone();
+        let overtaking = async move {
+            import(&other, &[plan("z", &["test"])], &[key("l", 2, &["a", "z"])]).await;
+        };
+        let slow = super::key_calls::control(&overtaken(&stores, Before::Keys, overtaking));
+        assert_eq!(import(&slow, &[plan("a", &["prod", "dev"])], &[]).await, (1, 0));
+    }
+
     /// Nothing of the key is imported, and once it fits, it is.
     async fn a_key_that_does_not_fit_its_plans_is_an_error(stores) {
         let control = control(&stores);
@@ -270,19 +297,53 @@ crate::suite! {
         assert_eq!(control.plans().await.unwrap(), exchanged);
     }
 
-    /// A secret opens one key.
+    /// An old secret that is still good, or one that comes twice in a file.
     async fn a_secret_of_another_key_is_an_error(stores) {
         let control = control(&stores);
         import(&control, &[], &[key("k", 1, &[])]).await;
         control.rotate_key(&ApiKeyId::new("k"), secret(2), Overlap::For(HOUR), NOON).await.unwrap();
-        for number in [1, 2] {
-            let imported = control.import(&[], &[key("l", number, &[])], NOON).await;
-            assert!(matches!(&imported, Err(ControlError::KeyExists(id)) if id.as_str() == "k"), "{imported:?}");
-        }
+        let imported = control.import(&[], &[key("l", 1, &[])], NOON).await;
+        assert!(matches!(&imported, Err(ControlError::KeyExists(id)) if id.as_str() == "k"), "{imported:?}");
         let twins = [key("m", 3, &[]), key("n", 3, &[])];
         let imported = control.import(&[], &twins, NOON).await;
         assert!(matches!(&imported, Err(ControlError::KeyExists(id)) if id.as_str() == "m"), "{imported:?}");
         assert_eq!(ids(&all_keys(&control).await), ["k"]);
+    }
+
+    /// Somebody rotated the key and wrote its new secret into the file, from which another id follows.
+    async fn an_entry_with_the_present_secret_of_a_rotated_key_is_that_key(stores) {
+        let control = control(&stores);
+        import(&control, &[], &[key("k", 1, &[])]).await;
+        let rotated = control.rotate_key(&ApiKeyId::new("k"), secret(2), Overlap::For(HOUR), NOON).await.unwrap();
+        let entry = titled(key("l", 2, &[]), "by its new secret");
+        for applied in [1, 0] {
+            assert_eq!(import(&control, &[], std::slice::from_ref(&entry)).await, (0, applied));
+            assert_eq!(all_keys(&control).await, [titled(rotated.clone(), &entry.name)]);
+        }
+    }
+
+    /// Whoever imports by hand means what the file says now; the next start is not concerned.
+    async fn by_hand_every_entry_is_applied_that_says_something_else(stores) {
+        let control = control(&stores);
+        let (plans, keys) = ([plan("a", &["prod"])], [key("k", 1, &["a"]), key("l", 2, &[])]);
+        import(&control, &plans, &keys).await;
+        put_plans(&control, &[plan("a", &["prod", "dev"])]).await;
+        control.set_enabled(&keys[0].id, false).await.unwrap();
+        let rotated = control.rotate_key(&keys[0].id, secret(3), Overlap::None, NOON).await.unwrap();
+        let by_hand = control.import_by_hand(&plans, &keys, NOON.plus(HOUR)).await.unwrap();
+        assert_eq!(by_hand, Imported { plans: 1, keys: 1 });
+        let hash = rotated.hash;
+        let as_it_was = made(ApiKey { hash, ..keys[0].clone() });
+        assert_eq!(all_keys(&control).await, [as_it_was, made(keys[1].clone())]);
+        assert_eq!(control.plans().await.unwrap(), plans);
+        let again = control.import_by_hand(&plans, &keys, NOON.plus(HOUR)).await.unwrap();
+        assert_eq!(again, Imported::default());
+        // What is imported by hand is not undone by a start whose files have not changed.
+        let others = [renamed(plans[0].clone(), "by hand")];
+        let by_hand = control.import_by_hand(&others, &[], NOON).await.unwrap();
+        assert_eq!(by_hand, Imported { plans: 1, keys: 0 });
+        assert_eq!(import(&control, &plans, &keys).await, (0, 0));
+        assert_eq!(control.plans().await.unwrap(), others);
     }
 
     /// A plan or key that somebody made by hand before is the file's from its first import on.

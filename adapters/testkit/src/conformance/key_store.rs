@@ -1,10 +1,10 @@
-//! The suite of [`KeyStore`].
+//! The suite of [`KeyStore`](usher_domain::ports::KeyStore).
 
 use std::sync::Arc;
 
 use proptest::{strategy::Strategy, strategy::ValueTree as _, test_runner::TestRunner};
 use usher_domain::{
-    ports::{Applied, Change, Digest, ImportEntry, KeyPage, KeyStore, MAX_CHANGES, Revision},
+    ports::{Applied, Change, ImportEntry, KeyPage, MAX_CHANGES, Revision},
     time::Timestamp,
     usage::{
         api_key::{ApiKey, ApiKeyId, PreviousSecret},
@@ -12,91 +12,16 @@ use usher_domain::{
     },
 };
 
-use super::plans::{LOOKALIKES, any_key, any_plan, key, plan, secret};
+use super::{
+    key_calls::{
+        apply, delete_key, digests, everything, found, imported, in_byte_order, key_of, listed,
+        plans, put_key, put_plan, revision,
+    },
+    plans::{LOOKALIKES, any_key, any_plan, key, plan, secret},
+};
 
 const GENERATED: usize = 48;
 const WRITERS: u16 = 8;
-
-async fn revision(store: &dyn KeyStore) -> Revision {
-    store.revision().await.expect("a revision")
-}
-
-/// Makes changes that nobody disputes; the revision counts up by one.
-async fn apply(store: &dyn KeyStore, changes: &[Change]) {
-    let before = revision(store).await;
-    let applied = store.apply(changes, before).await.expect("an answer");
-    let after = Revision(before.0 + 1);
-    assert_eq!(applied, Applied::Done(after));
-    assert_eq!(revision(store).await, after);
-}
-
-fn put_plan(id: &str) -> Change {
-    Change::PutPlan(plan(id, &["prod"]))
-}
-
-fn put_key(id: &str, number: u16, plans: &[&str]) -> Change {
-    Change::PutKey(key(id, number, plans))
-}
-
-fn imported(entry: ImportEntry, with: u8) -> Change {
-    Change::Imported(entry, [with; 32])
-}
-
-fn delete_key(id: &str) -> Change {
-    Change::DeleteKey(ApiKeyId::new(id))
-}
-
-async fn plans(store: &dyn KeyStore) -> Vec<UsagePlan> {
-    store.plans().await.expect("plans")
-}
-
-async fn key_of(store: &dyn KeyStore, id: &str) -> Option<ApiKey> {
-    store.key(&ApiKeyId::new(id)).await.expect("an answer")
-}
-
-/// The id of the key that this secret finds.
-async fn found(store: &dyn KeyStore, number: u16) -> Option<String> {
-    let key = store.find(&secret(number)).await.expect("an answer");
-    key.map(|key| key.id.as_str().to_owned())
-}
-
-async fn digests(store: &dyn KeyStore, entries: &[ImportEntry]) -> Vec<Option<Digest>> {
-    store.imported(entries).await.expect("an answer")
-}
-
-/// All ids that are listed, page by page, none of which is longer than it may be.
-async fn listed(store: &dyn KeyStore, plan: Option<&str>, limit: u32) -> Vec<String> {
-    let mut page = KeyPage {
-        plan: plan.map(PlanId::new),
-        after: None,
-        limit,
-    };
-    let mut ids = Vec::new();
-    loop {
-        let keys = store.keys(&page).await.expect("a page");
-        assert!(keys.len() <= limit as usize);
-        let Some(last) = keys.last() else { return ids };
-        page.after = Some(last.id.clone());
-        ids.extend(keys.iter().map(|key| key.id.as_str().to_owned()));
-        assert!(ids.len() <= 1000, "the pages have no end");
-    }
-}
-
-fn in_byte_order(ids: impl IntoIterator<Item = impl Into<String>>) -> Vec<String> {
-    let mut ids: Vec<String> = ids.into_iter().map(Into::into).collect();
-    ids.sort_unstable();
-    ids
-}
-
-/// The ids of plans and keys, which tell who changed the store last.
-async fn everything(store: &dyn KeyStore) -> (Vec<UsagePlan>, Vec<ApiKey>) {
-    let limit = 1000;
-    let page = KeyPage {
-        limit,
-        ..KeyPage::default()
-    };
-    (plans(store).await, store.keys(&page).await.expect("keys"))
-}
 
 crate::suite! {
     ($) key_store_conformance for KeyStore in key_store;

@@ -236,8 +236,7 @@ crate::suite! {
                 match (account::take(&model, &limits, tokens(count), now), answer) {
                     (Verdict::Granted { state, levels }, Taken::Granted { receipt, levels: told }) => {
                         assert_eq!(levels, told);
-                        let spent = limits.quota.zip(state.spent);
-                        let window = spent.map(|(quota, spent)| quota.window_at(spent.window_start));
+                        let window = account::counted_in(&state, &limits);
                         assert_eq!(receipt, Receipt { tokens: tokens(count), window });
                         model = state;
                         if return_it {

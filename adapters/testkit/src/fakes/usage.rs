@@ -44,6 +44,14 @@ impl FakeUsageStore {
     }
 }
 
+impl FakeUsageStore {
+    /// What is left of an account, behind everybody's back.
+    fn levels(&self, account: &Account, now: Timestamp) -> Levels {
+        let state = lock(&self.accounts).get(&account.name).copied();
+        account::levels(&state.unwrap_or_default(), &account.limits, now)
+    }
+}
+
 impl Default for FakeUsageStore {
     fn default() -> Self {
         Self::new()
@@ -65,10 +73,7 @@ impl UsageStore for FakeUsageStore {
             Verdict::Refused(refused) => Ok(Taken::Refused(refused)),
             Verdict::Granted { state, levels } => {
                 accounts.insert(account.name.clone(), state);
-                let window = account.limits.quota.and_then(|quota| {
-                    let spent = state.spent?;
-                    Some(quota.window_at(spent.window_start))
-                });
+                let window = account::counted_in(&state, &account.limits);
                 let receipt = Receipt { tokens, window };
                 Ok(Taken::Granted { receipt, levels })
             }
@@ -217,24 +222,27 @@ impl Pacer for FakePacer {
         charge: Option<&Charge<'_>>,
         now: Timestamp,
     ) -> Result<Admission, StoreError> {
+        let accounts = self.accounts(charge);
         let mut refusals = Refusals::default();
-        let mut levels = Levels::default();
         let mut taken = Vec::new();
-        for (kind, account) in self.accounts(charge) {
-            let told = match self.store.take(&account, NonZeroU32::MIN, now).await? {
-                Taken::Granted { receipt, levels } => {
-                    taken.push((account, receipt));
-                    levels
+        for (kind, account) in &accounts {
+            match self.store.take(account, NonZeroU32::MIN, now).await? {
+                Taken::Granted { receipt, .. } => taken.push((account, receipt)),
+                Taken::Refused(refused) if refused.by == LimitKind::Quota => {
+                    refusals.add(LimitKind::Quota, refused.wait);
                 }
-                Taken::Refused(refused) => {
-                    let by = match refused.by {
-                        LimitKind::Quota => LimitKind::Quota,
-                        _ => kind,
-                    };
-                    refusals.add(by, refused.wait);
-                    refused.levels
-                }
-            };
+                Taken::Refused(refused) => refusals.add(*kind, refused.wait),
+            }
+        }
+        let refused = refusals.last_to_open();
+        if refused.is_some() {
+            for (account, receipt) in taken {
+                self.store.give_back(account, receipt).await?;
+            }
+        }
+        let mut levels = Levels::default();
+        for (kind, account) in &accounts {
+            let told = self.store.levels(account, now);
             levels.quota = told.quota.or(levels.quota);
             let bucket = match kind {
                 LimitKind::User => &mut levels.user,
@@ -243,12 +251,9 @@ impl Pacer for FakePacer {
             };
             *bucket = told.throttle.or(*bucket);
         }
-        let Some((by, wait)) = refusals.last_to_open() else {
-            return Ok(Admission::Admitted(levels));
-        };
-        for (account, receipt) in taken {
-            self.store.give_back(&account, receipt).await?;
-        }
-        Ok(Admission::Refused(Refused { by, wait, levels }))
+        Ok(match refused {
+            None => Admission::Admitted(levels),
+            Some((by, wait)) => Admission::Refused(Refused { by, wait, levels }),
+        })
     }
 }

@@ -100,7 +100,10 @@ pub(crate) async fn run(arguments: &KeysArguments) -> Result<(), Failure> {
                         .collect(),
                 )
             })?;
-            let imported = control.import(&[], &keys, SystemClock.now()).await?.keys;
+            let imported = control
+                .import_by_hand(&[], &keys, SystemClock.now())
+                .await?
+                .keys;
             let mut ids: Vec<_> = keys.iter().map(|key| &key.id).collect();
             ids.sort_unstable();
             ids.dedup();
@@ -109,7 +112,7 @@ pub(crate) async fn run(arguments: &KeysArguments) -> Result<(), Failure> {
                 show(&json!({"applied": imported, "unchanged": unchanged}));
             } else {
                 say(&format!(
-                    "{} applied, {unchanged} unchanged since they were last imported.",
+                    "{} applied, {unchanged} as the file has them already.",
                     count(imported, "key")
                 ));
             }

@@ -16,7 +16,11 @@ use usher_domain::{
 use usher_wiring::{config::ControlConfig, init_logging, open_control};
 
 pub(crate) use self::{keys::run as keys, plans::run as plans, usage::run as usage};
-use crate::{cli::ConfigArguments, exit::Failure, serve::sources};
+use crate::{
+    cli::ConfigArguments,
+    exit::{Failure, plain},
+    serve::sources,
+};
 
 /// Opens what the configuration names.
 async fn open(arguments: &ConfigArguments) -> Result<(ControlPlane, ControlConfig), Failure> {
@@ -28,7 +32,7 @@ async fn open(arguments: &ConfigArguments) -> Result<(ControlPlane, ControlConfi
 
 /// Says what was done, or shows it. A reader that goes away, such as head, is no failure.
 fn say(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{}", text.trim_end());
+    let _ = writeln!(io::stdout().lock(), "{}", plain(text.trim_end()));
 }
 
 /// JSON that people can read too.

@@ -48,13 +48,15 @@ pub(crate) async fn run(arguments: &PlansArguments) -> Result<(), Failure> {
                         .collect(),
                 )
             })?;
-            let imported = control.import(&plans, &[], SystemClock.now()).await?;
+            let imported = control
+                .import_by_hand(&plans, &[], SystemClock.now())
+                .await?;
             let (imported, unchanged) = (imported.plans, plans.len() - imported.plans);
             if arguments.json {
                 show(&json!({"applied": imported, "unchanged": unchanged}));
             } else {
                 say(&format!(
-                    "{} applied, {unchanged} unchanged since they were last imported.",
+                    "{} applied, {unchanged} as the file has them already.",
                     count(imported, "usage plan")
                 ));
             }
@@ -86,7 +88,7 @@ fn row(plan: &UsagePlan) -> [String; 6] {
         .map(|entry| {
             let own = match entry.methods.len() {
                 0 => String::new(),
-                methods => format!(" ({methods} methods)"),
+                methods => format!(" ({})", count(methods, "method")),
             };
             format!("{}/{}{own}", entry.stage.api_id, entry.stage.stage)
         })

@@ -1,3 +1,5 @@
+use crate::exit::plain;
+
 /// Lines with the columns one under the other; no lines without rows.
 pub(super) fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
     let mut widths = heads.map(|head| head.chars().count());
@@ -21,16 +23,7 @@ pub(super) fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> S
 /// of those who look at it.
 pub(super) fn cell(text: &str) -> String {
     const LONGEST: usize = 40;
-    let shown: String = text
-        .chars()
-        .map(|letter| {
-            if letter.is_control() {
-                '\u{fffd}'
-            } else {
-                letter
-            }
-        })
-        .collect();
+    let shown = plain(&text.replace('\n', "\u{fffd}"));
     if shown.chars().count() > LONGEST {
         let short: String = shown.chars().take(LONGEST - 1).collect();
         return format!("{short}\u{2026}");

@@ -18,12 +18,13 @@ pub(crate) async fn run(arguments: &UsageArguments) -> Result<(), Failure> {
     let (control, _) = open(&arguments.config).await?;
     let plan = arguments.plan.as_deref().map(PlanId::new);
     let key = arguments.key.as_deref().map(ApiKeyId::new);
-    if let Some(key) = &key {
-        control.key(key).await?;
-    }
     let mut listed = control.usage(plan.as_ref(), SystemClock.now()).await?;
     if let Some(key) = key {
         listed.retain(|one| one.name.holder == Holder::Key(key.clone()));
+        // What a deleted key has spent is still known.
+        if listed.is_empty() {
+            control.key(&key).await?;
+        }
     }
     if arguments.json {
         show(&listed.iter().map(as_json).collect());

@@ -14,6 +14,6 @@ pub use reader::{ConfigError, parse_duration};
 pub(crate) use sections::assignment_problem;
 pub use sections::{
     Config, ControlConfig, DynamoConfig, IdentityConfig, LogConfig, LogFormat, ProfileConfig,
-    ServerConfig, StoreConfig, StoreOnly, StoreUrl, UsageConfig, UsageStoreConfig,
+    ServerConfig, StoreConfig, StoreUrl, UsageConfig, UsageStoreConfig,
 };
 pub use source::{Effective, Source, Sources};

@@ -112,13 +112,13 @@ fn a_line_that_cannot_be_read_is_named_and_not_shown() {
 #[test]
 fn a_job_that_only_migrates_needs_the_store_alone() {
     let variables = [("USHER_STORE__URL".to_owned(), "sqlite:x.db".to_owned())];
-    let config = StoreOnly::read(Sources::default().environment(variables), false).unwrap();
+    let config = ControlConfig::read(Sources::default().environment(variables), false).unwrap();
     assert!(matches!(config.store.url, StoreUrl::Sqlite(_)));
 }
 
 #[test]
 fn a_job_that_only_migrates_refuses_a_misspelt_store() {
-    let read = |toml| StoreOnly::read(Sources::default().toml("usher.toml", toml), false);
+    let read = |toml| ControlConfig::read(Sources::default().toml("usher.toml", toml), false);
     let errors = read("[store]\nulr = \"sqlite:x.db\"\n[server]\nlisten_on = 1\n").unwrap_err();
     let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(

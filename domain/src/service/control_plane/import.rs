@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{ATTEMPTS, ControlError, ControlPlane, check_key, with_plans};
 use crate::{
-    ports::{Change, Digest, ImportEntry, MAX_CHANGES},
+    ports::{Change, Digest, ImportEntry, MAX_CHANGES, Revision},
     time::Timestamp,
     usage::{api_key::ApiKey, plan::UsagePlan, plan_file},
 };
@@ -21,100 +21,187 @@ pub struct Imported {
 /// An entry costs its own change, and the memory of it.
 const ENTRIES_AT_ONCE: usize = MAX_CHANGES / 2;
 
+/// Who imports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// The start of a server, which remembers what it imported.
+    Start,
+    /// Somebody, by hand.
+    Hand,
+}
+
 impl ControlPlane {
-    /// Imports plans and keys out of files. An entry is applied when its id is new or the entry has
-    /// changed since it was last imported, so that importing the same file again undoes nothing that
-    /// was changed since. What was imported earlier and is in the file no more stays.
+    /// Imports plans and keys out of files when a server starts. An entry is applied when its id is new
+    /// or the entry has changed since it was last imported, so that importing the same file again undoes
+    /// nothing that was changed since. What was imported earlier and is in the file no more stays.
     ///
     /// A key that is there keeps its secret, which may have been rotated: the id in a file follows
     /// from the first one. Of a key that appears twice the last counts, as in API Gateway's import.
     ///
     /// # Errors
     /// [`ControlError::Key`] when a key does not fit its plans, [`ControlError::KeyExists`] when its
-    /// secret is another's: of what comes before it some has been imported.
+    /// secret is the old one of another: of what comes before it some has been imported.
     pub async fn import(
         &self,
         plans: &[UsagePlan],
         keys: &[ApiKey],
         now: Timestamp,
     ) -> Result<Imported, ControlError> {
+        self.import_by(By::Start, plans, keys, now).await
+    }
+
+    /// The same by hand: every entry is applied that says something else than what is there, and the
+    /// next start does not take it for its own.
+    ///
+    /// # Errors
+    /// Those of [`import`](Self::import).
+    pub async fn import_by_hand(
+        &self,
+        plans: &[UsagePlan],
+        keys: &[ApiKey],
+        now: Timestamp,
+    ) -> Result<Imported, ControlError> {
+        self.import_by(By::Hand, plans, keys, now).await
+    }
+
+    async fn import_by(
+        &self,
+        by: By,
+        plans: &[UsagePlan],
+        keys: &[ApiKey],
+        now: Timestamp,
+    ) -> Result<Imported, ControlError> {
         let mut imported = Imported::default();
         for plans in plans.chunks(ENTRIES_AT_ONCE) {
-            imported.plans += self.import_plans(plans).await?;
+            imported.plans += self.import_plans(by, plans).await?;
         }
         let last: BTreeMap<_, _> = keys.iter().map(|key| (&key.id, key)).collect();
         let keys: Vec<&ApiKey> = last.into_values().collect();
         for keys in keys.chunks(ENTRIES_AT_ONCE) {
-            imported.keys += self.import_keys(keys, now).await?;
+            imported.keys += self.import_keys(by, keys, now).await?;
         }
         Ok(imported)
     }
 
-    async fn import_plans(&self, plans: &[UsagePlan]) -> Result<usize, ControlError> {
-        let entries: Vec<_> = plans
-            .iter()
-            .map(|plan| (ImportEntry::Plan(plan.id.clone()), digest_of_plan(plan)))
-            .collect();
+    async fn import_plans(&self, by: By, plans: &[UsagePlan]) -> Result<usize, ControlError> {
         for _ in 0..ATTEMPTS {
             let revision = self.keys.revision().await?;
-            let fresh = self.fresh(&entries).await?;
-            let mut changes = Vec::new();
-            if fresh.contains(&true) {
-                let present = self.keys.plans().await?;
-                let entries = plans.iter().zip(&entries).zip(fresh);
-                let new: Vec<_> = entries
-                    .filter(|(_, fresh)| *fresh)
-                    .map(|(new, _)| new)
-                    .collect();
-                // All at once, so that plans may exchange their stages.
-                let going_to_be = with_plans(present.clone(), new.iter().map(|(plan, _)| *plan));
-                for (plan, (entry, digest)) in new {
-                    self.check_plan(plan, &present, &going_to_be).await?;
-                    changes.push(Change::PutPlan(plan.clone()));
-                    changes.push(Change::Imported(entry.clone(), *digest));
-                }
-            }
-            if changes.is_empty() || self.commit(&changes, revision).await? {
-                return Ok(changes.len() / 2);
+            let changes = self.new_plans(by, plans).await;
+            if let Some(applied) = self.applied(changes, revision).await? {
+                return Ok(applied);
             }
         }
         Err(ControlError::Contended)
     }
 
-    async fn import_keys(&self, keys: &[&ApiKey], now: Timestamp) -> Result<usize, ControlError> {
+    async fn import_keys(
+        &self,
+        by: By,
+        keys: &[&ApiKey],
+        now: Timestamp,
+    ) -> Result<usize, ControlError> {
+        for _ in 0..ATTEMPTS {
+            let revision = self.keys.revision().await?;
+            let changes = self.new_keys(by, keys, now).await;
+            if let Some(applied) = self.applied(changes, revision).await? {
+                return Ok(applied);
+            }
+        }
+        Err(ControlError::Contended)
+    }
+
+    /// How many entries were applied; `None` when somebody else came before.
+    async fn applied(
+        &self,
+        changes: Result<Vec<Change>, ControlError>,
+        seen: Revision,
+    ) -> Result<Option<usize>, ControlError> {
+        match changes {
+            Err(error) => {
+                self.unless_outdated(error, seen).await?;
+                Ok(None)
+            }
+            Ok(changes) => {
+                let done = changes.is_empty() || self.commit(&changes, seen).await?;
+                let applied = changes.iter();
+                let applied = applied.filter(|change| !matches!(change, Change::Imported(..)));
+                Ok(done.then_some(applied.count()))
+            }
+        }
+    }
+
+    /// Two changes for each entry that is new or has changed: its own, and the memory of it.
+    async fn new_plans(&self, by: By, plans: &[UsagePlan]) -> Result<Vec<Change>, ControlError> {
+        let entries: Vec<_> = plans
+            .iter()
+            .map(|plan| (ImportEntry::Plan(plan.id.clone()), digest_of_plan(plan)))
+            .collect();
+        let fresh = match by {
+            By::Start => self.fresh(&entries).await?,
+            By::Hand => {
+                let present = self.keys.plans().await?;
+                plans.iter().map(|plan| !present.contains(plan)).collect()
+            }
+        };
+        let mut changes = Vec::new();
+        if fresh.contains(&true) {
+            let present = self.keys.plans().await?;
+            let entries = plans.iter().zip(entries).zip(fresh);
+            let new: Vec<_> = entries
+                .filter(|(_, fresh)| *fresh)
+                .map(|(new, _)| new)
+                .collect();
+            // All at once, so that plans may exchange their stages.
+            let going_to_be = with_plans(present.clone(), new.iter().map(|(plan, _)| *plan));
+            for (plan, (entry, digest)) in new {
+                self.check_plan(plan, &present, &going_to_be).await?;
+                changes.push(Change::PutPlan(plan.clone()));
+                changes.extend((by == By::Start).then(|| Change::Imported(entry, digest)));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The same of keys.
+    async fn new_keys(
+        &self,
+        by: By,
+        keys: &[&ApiKey],
+        now: Timestamp,
+    ) -> Result<Vec<Change>, ControlError> {
         let entries: Vec<_> = keys
             .iter()
             .map(|key| (ImportEntry::Key(key.id.clone()), digest_of_key(key)))
             .collect();
-        for _ in 0..ATTEMPTS {
-            let revision = self.keys.revision().await?;
-            let fresh = self.fresh(&entries).await?;
-            let mut changes = Vec::new();
-            if fresh.contains(&true) {
-                let plans = self.keys.plans().await?;
-                for ((key, (entry, digest)), fresh) in keys.iter().zip(&entries).zip(fresh) {
-                    if !fresh {
-                        continue;
-                    }
-                    check_key(key, &plans)?;
-                    let key = self.merged(key, now).await?;
-                    // The store knows nothing yet of those that come with it.
-                    let twin = changes.iter().find_map(|change| match change {
-                        Change::PutKey(other) if other.hash == key.hash => Some(&other.id),
-                        _ => None,
-                    });
-                    if let Some(twin) = twin {
-                        return Err(ControlError::KeyExists(twin.clone()));
-                    }
-                    changes.push(Change::PutKey(key));
-                    changes.push(Change::Imported(entry.clone(), *digest));
+        let fresh = match by {
+            By::Start => self.fresh(&entries).await?,
+            By::Hand => vec![true; keys.len()],
+        };
+        let mut changes = Vec::new();
+        if fresh.contains(&true) {
+            let plans = self.keys.plans().await?;
+            for ((key, (entry, digest)), fresh) in keys.iter().zip(entries).zip(fresh) {
+                if !fresh {
+                    continue;
                 }
-            }
-            if changes.is_empty() || self.commit(&changes, revision).await? {
-                return Ok(changes.len() / 2);
+                check_key(key, &plans)?;
+                let (key, is_new) = self.merged(key, now).await?;
+                if by == By::Hand && !is_new {
+                    continue;
+                }
+                // The store knows nothing yet of those that come with it.
+                let twin = changes.iter().find_map(|change| match change {
+                    Change::PutKey(other) if other.hash == key.hash => Some(&other.id),
+                    _ => None,
+                });
+                if let Some(twin) = twin {
+                    return Err(ControlError::KeyExists(twin.clone()));
+                }
+                changes.push(Change::PutKey(key));
+                changes.extend((by == By::Start).then(|| Change::Imported(entry, digest)));
             }
         }
-        Err(ControlError::Contended)
+        Ok(changes)
     }
 
     /// Which entries are new or have changed.
@@ -127,24 +214,35 @@ impl ControlPlane {
             .collect())
     }
 
-    /// The key of a file's entry, with what the store alone knows of it.
-    async fn merged(&self, key: &ApiKey, now: Timestamp) -> Result<ApiKey, ControlError> {
-        let new = ApiKey {
-            created_at: Some(now),
+    /// The key of a file's entry, with what the store alone knows of it, and whether that is something
+    /// else than what is there.
+    async fn merged(&self, key: &ApiKey, now: Timestamp) -> Result<(ApiKey, bool), ControlError> {
+        let present = match self.keys.key(&key.id).await? {
+            Some(present) => Some(present),
+            // Somebody rotated the key, and then the file: it is the same key, under its first id.
+            None => match self.keys.find(&key.hash).await? {
+                Some(other) if other.hash != key.hash => {
+                    return Err(ControlError::KeyExists(other.id));
+                }
+                found => found,
+            },
+        };
+        let Some(present) = present else {
+            let new = ApiKey {
+                created_at: Some(now),
+                ..key.clone()
+            };
+            return Ok((new, true));
+        };
+        let merged = ApiKey {
+            id: present.id.clone(),
+            hash: present.hash,
+            previous: present.previous,
+            created_at: present.created_at,
             ..key.clone()
         };
-        if let Some(present) = self.keys.key(&key.id).await? {
-            return Ok(ApiKey {
-                hash: present.hash,
-                previous: present.previous,
-                created_at: present.created_at,
-                ..new
-            });
-        }
-        match self.keys.find(&key.hash).await? {
-            Some(other) => Err(ControlError::KeyExists(other.id)),
-            None => Ok(new),
-        }
+        let is_new = merged != present;
+        Ok((merged, is_new))
     }
 }
 

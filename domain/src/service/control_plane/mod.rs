@@ -100,7 +100,10 @@ impl ControlPlane {
             let revision = self.keys.revision().await?;
             let plans = self.keys.plans().await?;
             let going_to_be = with_plans(plans.clone(), [plan]);
-            self.check_plan(plan, &plans, &going_to_be).await?;
+            if let Err(error) = self.check_plan(plan, &plans, &going_to_be).await {
+                self.unless_outdated(error, revision).await?;
+                continue;
+            }
             if self
                 .commit(&[Change::PutPlan(plan.clone())], revision)
                 .await?
@@ -322,6 +325,20 @@ impl ControlPlane {
             self.keys.apply(changes, seen).await?,
             Applied::Done(_)
         ))
+    }
+
+    /// Whoever read in several calls may have read of two revisions, and what does not fit then says
+    /// nothing: it is looked at anew.
+    async fn unless_outdated(
+        &self,
+        error: ControlError,
+        seen: Revision,
+    ) -> Result<(), ControlError> {
+        let is_genuine = match &error {
+            ControlError::Store(_) => true,
+            _ => self.keys.revision().await? == seen,
+        };
+        if is_genuine { Err(error) } else { Ok(()) }
     }
 
     /// Whether the keys of a plan fit it when `plans` become what they are `going_to_be`.

@@ -41,9 +41,9 @@ impl Reader {
         let meaning = match members.get("offsetMeaning") {
             None => Some(self.offsets),
             Some(name) => {
-                let names = OffsetMeaning::NAMES.iter();
-                let mut named = names.filter(|(known, _)| name.as_str() == Some(*known));
-                named.next().map(|(_, meaning)| *meaning)
+                let mut known = OffsetMeaning::NAMES.iter();
+                let meant = known.find(|(known, _)| name.as_str() == Some(*known));
+                meant.map(|(_, meaning)| *meaning)
             }
         };
         if limit.is_none() {
@@ -67,10 +67,9 @@ impl Reader {
         let quota = limit.zip(period);
         let quota = quota.map(|(limit, period)| Quota::new(limit, period));
         let with_offset = |quota: Quota| match (offset, meaning) {
-            (0, _) => Ok(quota),
+            (0, _) | (_, OffsetMeaning::Refuse) => Ok(quota),
             (calls, OffsetMeaning::FirstPeriodCredit) => quota.with_first_period_credit(calls),
             (day, OffsetMeaning::StartDay) => quota.with_start_day(day),
-            (_, OffsetMeaning::Refuse) => Ok(quota),
         };
         if offset > 0 && meaning == OffsetMeaning::Refuse {
             self.report(

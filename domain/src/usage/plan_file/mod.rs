@@ -219,7 +219,8 @@ impl Reader {
                     if !is_method(name) {
                         self.report(
                             &at,
-                            "must name a resource and a method, as in /users/{userId}/profile/GET",
+                            "must name a resource and a method, as in /users/{userId}/profile/GET, which is \
+                             HEAD's, too",
                         );
                     } else if let Some(throttle) = throttle {
                         methods.insert(name.as_str().into(), throttle);

@@ -85,7 +85,7 @@ mod tests {
                 OffsetMeaning::StartDay,
             ),
             (
-                r#"{"id": "c", "quota": {"limit": 5, "period": "DAY", "offset": 5}}"#,
+                r#"{"id": "c", "quota": {"limit": 5, "period": "DAY", "offset": 4}}"#,
                 OffsetMeaning::FirstPeriodCredit,
             ),
         ] {

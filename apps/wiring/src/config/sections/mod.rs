@@ -137,8 +137,8 @@ impl Config {
     }
 }
 
-/// What `usher plans`, `usher keys` and `usher usage` need of a configuration.
-#[derive(Debug)]
+/// What `usher migrate`, `usher plans`, `usher keys` and `usher usage` need of a configuration.
+#[derive(Debug, Clone)]
 pub struct ControlConfig {
     /// `[store]`
     pub store: StoreConfig,
@@ -153,8 +153,8 @@ pub struct ControlConfig {
 }
 
 impl ControlConfig {
-    /// Reads what is needed and passes over all other sections: whoever makes a key need not be able
-    /// to read a server's secrets.
+    /// Reads what is needed and passes over all other sections: a job that migrates has neither issuers
+    /// nor keys, and whoever makes a key need not be able to read a server's secrets.
     ///
     /// # Errors
     /// Everything that is wrong with what is needed.
@@ -163,7 +163,8 @@ impl ControlConfig {
         let store = store::store(&mut reader);
         let (usage_store, offsets, assigned) = usage::control(&mut reader, store.as_ref());
         let log = log(&mut reader, terminal);
-        reader.refuse_unknown(&["store.", "log."]);
+        // A misspelt store.url must not migrate the default, nor make keys there.
+        reader.refuse_unknown(&["store.", "usage.", "log."]);
         match (store, reader.errors.is_empty()) {
             (Some(store), true) => Ok(Self {
                 store,
@@ -172,34 +173,6 @@ impl ControlConfig {
                 assigned,
                 log,
             }),
-            _ => Err(reader.errors),
-        }
-    }
-}
-
-/// What `usher migrate` needs of a configuration.
-#[derive(Debug)]
-pub struct StoreOnly {
-    /// `[store]`
-    pub store: StoreConfig,
-    /// `[log]`
-    pub log: LogConfig,
-}
-
-impl StoreOnly {
-    /// Reads these sections and passes over all others: a job that only migrates has neither issuers
-    /// nor keys.
-    ///
-    /// # Errors
-    /// Everything that is wrong with these sections.
-    pub fn read(sources: Sources, terminal: bool) -> Result<Self, Vec<ConfigError>> {
-        let mut reader = Reader::new(sources);
-        let store = store::store(&mut reader);
-        let log = log(&mut reader, terminal);
-        // A misspelt store.url must not migrate the default.
-        reader.refuse_unknown(&["store.", "log."]);
-        match (store, reader.errors.is_empty()) {
-            (Some(store), true) => Ok(Self { store, log }),
             _ => Err(reader.errors),
         }
     }

@@ -101,6 +101,11 @@ pub(super) fn control(
     profiles: Option<&StoreConfig>,
 ) -> (UsageStoreConfig, OffsetMeaning, Vec<PlanId>) {
     let (store, offsets) = (store(reader, profiles), offsets(reader));
+    // Known, and a server's business.
+    reader.flag("usage.api_key_required");
+    for file in ["usage.plans", "usage.keys"] {
+        reader.text(file);
+    }
     let assigned = reader.tables("usage.assign", |reader| {
         let plan = reader.text("plan");
         reader.pass_over();
