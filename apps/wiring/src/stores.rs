@@ -51,10 +51,11 @@ impl Stores {
 
     /// Opens plans, keys and usage alone; `None` when they are in a server's memory.
     pub(crate) async fn open_usage(config: &ControlConfig) -> Result<Option<Usage>, OpenError> {
-        let path = match (&config.usage_store, &config.store.url) {
-            (UsageStoreConfig::Sqlite(path), _)
-            | (UsageStoreConfig::Profiles, StoreUrl::Sqlite(path)) => path,
-            _ => return Ok(None),
+        let ((UsageStoreConfig::Sqlite(path), _)
+        | (UsageStoreConfig::Profiles, StoreUrl::Sqlite(path))) =
+            (&config.usage_store, &config.store.url)
+        else {
+            return Ok(None);
         };
         // Whoever is in the wrong folder must not find an empty file in place of what is missing.
         if !path.exists() {

@@ -36,10 +36,10 @@ const METHOD: &str = "/users/{userId}/profile/GET";
 
 /// What `make` makes, and the bytes that are allocated for it and stay.
 pub(crate) fn allocated<T>(make: impl FnOnce() -> T) -> (u64, T) {
-    let mut made = None;
-    let counted = allocation_counter::measure(|| made = Some(make()));
+    let mut result = None;
+    let counted = allocation_counter::measure(|| result = Some(make()));
     let bytes = u64::try_from(counted.bytes_current).unwrap_or_default();
-    (bytes, made.expect("it was made"))
+    (bytes, result.expect("it was made"))
 }
 
 /// A key as API Gateway makes them.

@@ -212,12 +212,11 @@ impl FrontDoor {
                 method,
             }
         });
-        let admission = match self.pacer.try_admit(charge.as_ref(), now) {
-            Some(admission) => admission,
-            None => {
-                let asked = self.pacer.admit(charge.as_ref(), now).await;
-                asked.map_err(Refusal::Store)?
-            }
+        let admission = if let Some(admission) = self.pacer.try_admit(charge.as_ref(), now) {
+            admission
+        } else {
+            let asked = self.pacer.admit(charge.as_ref(), now).await;
+            asked.map_err(Refusal::Store)?
         };
         match admission {
             Admission::Admitted(levels) => {

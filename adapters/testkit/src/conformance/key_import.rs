@@ -127,7 +127,7 @@ crate::suite! {
             (|_| {}) as fn(&mut ApiKey),
             |key| key.name.push_str(" and more"),
             // What leaves one text and joins the next is a change.
-            |key| (key.name, key.description) = ("a".to_owned(), "b".to_owned()),
+            |key| (key.name, key.description) = ("the key k".to_owned(), " and more".to_owned()),
             |key| key.description.push_str(" and more"),
             |key| key.enabled = false,
             |key| key.plans = vec![PlanId::new("a"), PlanId::new("b")],
@@ -175,6 +175,11 @@ crate::suite! {
         // It is another key by the same name: with the file's secret, and made now.
         let back = ApiKey { created_at: Some(later), ..keys[0].clone() };
         assert_eq!(key_of(&control, "k").await, Some(back));
+        // Another secret is a change as well.
+        control.delete_key(&keys[0].id).await.unwrap();
+        let other = ApiKey { hash: secret(3), ..keys[0].clone() };
+        assert_eq!(import(&control, &plans, std::slice::from_ref(&other)).await, (0, 1));
+        assert_eq!(key_of(&control, "k").await, Some(made(other)));
     }
 
     /// The files say what is to be there, not what else may be.

@@ -28,6 +28,10 @@ use usher_usage_local::KeyCache;
 const NOON: Timestamp = Timestamp::from_seconds(1_795_348_800);
 
 /// How the store answers.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fault of its own, and any of them may come together"
+)]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Manner {
     /// What a call takes, in the paused time of the test.

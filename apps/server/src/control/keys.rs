@@ -112,7 +112,7 @@ pub(crate) async fn run(arguments: &KeysArguments) -> Result<(), Failure> {
                 show(&json!({"applied": imported, "unchanged": unchanged}));
             } else {
                 say(&format!(
-                    "{} applied, {unchanged} as the file has them already.",
+                    "{} applied, {unchanged} unchanged.",
                     count(imported, "key")
                 ));
             }

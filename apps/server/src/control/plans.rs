@@ -56,7 +56,7 @@ pub(crate) async fn run(arguments: &PlansArguments) -> Result<(), Failure> {
                 show(&json!({"applied": imported, "unchanged": unchanged}));
             } else {
                 say(&format!(
-                    "{} applied, {unchanged} as the file has them already.",
+                    "{} applied, {unchanged} unchanged.",
                     count(imported, "usage plan")
                 ));
             }

@@ -156,7 +156,7 @@ impl ControlPlane {
             for (plan, (entry, digest)) in new {
                 self.check_plan(plan, &present, &going_to_be).await?;
                 changes.push(Change::PutPlan(plan.clone()));
-                changes.extend((by == By::Start).then(|| Change::Imported(entry, digest)));
+                changes.extend((by == By::Start).then_some(Change::Imported(entry, digest)));
             }
         }
         Ok(changes)
@@ -198,7 +198,7 @@ impl ControlPlane {
                     return Err(ControlError::KeyExists(twin.clone()));
                 }
                 changes.push(Change::PutKey(key));
-                changes.extend((by == By::Start).then(|| Change::Imported(entry, digest)));
+                changes.extend((by == By::Start).then_some(Change::Imported(entry, digest)));
             }
         }
         Ok(changes)

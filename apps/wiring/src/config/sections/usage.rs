@@ -168,19 +168,17 @@ fn throttle(reader: &mut Reader, key: &str) -> Option<Throttle> {
     let given = reader.is_set(&rate) || reader.is_set(&burst);
     let rate_limit = reader.float(&rate);
     let burst_limit = reader.number(&burst, 1..=u32::MAX.into());
-    match (rate_limit, burst_limit) {
-        (Some(rate_limit), Some(burst_limit)) => Throttle::new(rate_limit, burst_limit)
+    if let (Some(rate_limit), Some(burst_limit)) = (rate_limit, burst_limit) {
+        return Throttle::new(rate_limit, burst_limit)
             .map_err(|error| reader.wrong(&rate, error.to_string()))
-            .ok(),
-        _ => {
-            for half in [&rate, &burst] {
-                if given && !reader.is_set(half) {
-                    reader.missing(half, "a throttle has a rateLimit and a burstLimit");
-                }
-            }
-            None
+            .ok();
+    }
+    for half in [&rate, &burst] {
+        if given && !reader.is_set(half) {
+            reader.missing(half, "a throttle has a rateLimit and a burstLimit");
         }
     }
+    None
 }
 
 fn assignment(reader: &mut Reader, issuers: &BTreeSet<&str>) -> Option<Assignment> {
