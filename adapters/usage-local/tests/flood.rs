@@ -109,7 +109,7 @@ fn check(flood: &Flood, size: (usize, usize)) {
     // 41 bytes each in a table that is nearly half full.
     assert!(bytes <= 100 * MOST, "{bytes} bytes");
     assert!(
-        flood.growth() < 5.0,
+        flood.growth() < 3.0,
         "a decision's cost grew by {}",
         flood.growth()
     );

@@ -178,7 +178,7 @@ pub(crate) enum KeysCommand {
     },
     /// Make or change the keys of a file: those that the store does not have as they are
     Import {
-        /// AWS's key file: Name,Key,Description,Enabled,UsagePlanIds; Key may be sha256:<hex>
+        /// AWS's key file: Name,Key,Description,Enabled,UsagePlanIds; Key may be `sha256:` and its hash
         file: PathBuf,
     },
 }
