@@ -40,9 +40,19 @@ pub async fn postgres_database() -> String {
     use sqlx::{Connection as _, Executor as _};
     let server = postgres().await;
     let name = unique_name("usher");
-    let mut connection = sqlx::PgConnection::connect(&format!("{server}/postgres"))
+    // A container that was there and stopped has said that it is ready, and is starting once more.
+    let url = format!("{server}/postgres");
+    let answers = async {
+        loop {
+            if let Ok(connection) = sqlx::PgConnection::connect(&url).await {
+                return connection;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let mut connection = tokio::time::timeout(Duration::from_mins(1), answers)
         .await
-        .unwrap_or_else(|error| panic!("PostgreSQL does not answer: {error}"));
+        .expect("PostgreSQL answers");
     connection
         .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
         .await

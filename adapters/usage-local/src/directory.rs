@@ -217,13 +217,8 @@ impl Shared {
                     cause = std::error::Error::source(&error).map(ToString::to_string),
                     "the usage plans cannot be read: those of before stay in force"
                 );
-                return Ok(Arc::new(Known {
-                    revision,
-                    plans: present.plans.clone(),
-                    ever: present.ever.clone(),
-                    hasher: RandomState::new(),
-                    parts: (0..PARTS).map(|_| Mutex::default()).collect(),
-                }));
+                let (plans, ever) = (present.plans.clone(), present.ever.clone());
+                return Ok(Arc::new(Known::new(revision, plans, ever)));
             }
             (Err(error), _) => return Err(error),
         };
@@ -240,13 +235,7 @@ impl Shared {
             ever.insert(plan.id.clone(), Arc::clone(&new));
             in_force.insert(plan.id, new);
         }
-        Ok(Arc::new(Known {
-            revision,
-            plans: in_force,
-            ever,
-            hasher: RandomState::new(),
-            parts: (0..PARTS).map(|_| Mutex::default()).collect(),
-        }))
+        Ok(Arc::new(Known::new(revision, in_force, ever)))
     }
 
     /// Asks for a key, and keeps what is said with all else that is known.
@@ -285,6 +274,21 @@ async fn to_the_end<T: Send + 'static>(
 }
 
 impl Known {
+    /// No keys yet: each is asked for when it is used.
+    fn new(
+        revision: Revision,
+        plans: BTreeMap<PlanId, Arc<PlanInForce>>,
+        ever: BTreeMap<PlanId, Arc<PlanInForce>>,
+    ) -> Self {
+        Self {
+            revision,
+            plans,
+            ever,
+            hasher: RandomState::new(),
+            parts: (0..PARTS).map(|_| Mutex::default()).collect(),
+        }
+    }
+
     fn part(&self, hash: &ApiKeyHash) -> MutexGuard<'_, Part> {
         #[allow(clippy::cast_possible_truncation, reason = "less than PARTS")]
         let part = (self.hasher.hash_one(hash) % PARTS as u64) as usize;

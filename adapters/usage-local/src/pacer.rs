@@ -35,7 +35,8 @@ pub struct PacerSettings {
 }
 
 impl Default for PacerSettings {
-    /// No bucket over everything; two million accounts, which are under 200 MiB.
+    /// No bucket over everything; two million accounts, which are under 200 MiB; the names of those
+    /// that hold calls of a quota, at some 270 bytes each, come on top.
     fn default() -> Self {
         Self {
             service: None,

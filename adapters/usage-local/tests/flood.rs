@@ -74,6 +74,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 /// Every caller has come once. How many were let in and refused, and what each hundredth took.
+#[derive(Default)]
 struct Flood {
     times: Vec<Duration>,
     admitted: usize,
@@ -115,6 +116,29 @@ fn check(flood: &Flood, size: (usize, usize)) {
     );
 }
 
+fn pacer() -> LocalPacer {
+    let settings = PacerSettings {
+        most_accounts: MOST,
+        ..PacerSettings::default()
+    };
+    LocalPacer::new(Arc::new(FakeUsageStore::new()), settings)
+}
+
+/// Those who have had their one call.
+async fn shut_out(pacer: &LocalPacer, plan: &PlanInForce) -> Vec<String> {
+    let victims: Vec<String> = (0..VICTIMS)
+        .map(|number| format!("victim-{number}"))
+        .collect();
+    for victim in &victims {
+        let told = pacer.admit(Some(&charge(plan, victim)), NOON).await;
+        assert!(
+            matches!(told, Ok(Admission::Admitted(_))),
+            "{victim}: {told:?}"
+        );
+    }
+    victims
+}
+
 /// Whoever is held back keeps knocking while the flood goes on.
 fn assert_shut(pacer: &LocalPacer, plan: &PlanInForce, victims: &[String], now: Timestamp) {
     for victim in victims {
@@ -130,23 +154,9 @@ fn assert_shut(pacer: &LocalPacer, plan: &PlanInForce, victims: &[String], now: 
 async fn a_million_users_of_one_plan_neither_open_what_is_shut_nor_fill_the_memory() {
     // Full again after a hundred seconds; the flood takes ten, and so half of it finds no room.
     let plan = plan(Throttle::new(0.01, 1).ok(), None);
-    let settings = PacerSettings {
-        most_accounts: MOST,
-        ..PacerSettings::default()
-    };
-    let pacer = LocalPacer::new(Arc::new(FakeUsageStore::new()), settings);
-    let victims: Vec<String> = (0..VICTIMS)
-        .map(|number| format!("victim-{number}"))
-        .collect();
-    for victim in &victims {
-        let told = pacer.try_admit(Some(&charge(&plan, victim)), NOON);
-        assert!(matches!(told, Some(Admission::Admitted(_))));
-    }
-    let mut flood = Flood {
-        times: Vec::new(),
-        admitted: 0,
-        turned_away: 0,
-    };
+    let pacer = pacer();
+    let victims = shut_out(&pacer, &plan).await;
+    let mut flood = Flood::default();
     let mut text = String::new();
     for part in 0..100_u32 {
         let at = NOON.plus(Duration::from_millis(100) * part);
@@ -182,23 +192,9 @@ async fn a_million_users_who_are_soon_forgotten_neither_open_what_is_shut_nor_fi
         per_user: Throttle::new(0.001, 1).ok(),
         ..plan.clone()
     };
-    let settings = PacerSettings {
-        most_accounts: MOST,
-        ..PacerSettings::default()
-    };
-    let pacer = LocalPacer::new(Arc::new(FakeUsageStore::new()), settings);
-    let victims: Vec<String> = (0..VICTIMS)
-        .map(|number| format!("victim-{number}"))
-        .collect();
-    for victim in &victims {
-        let told = pacer.try_admit(Some(&charge(&slow, victim)), NOON);
-        assert!(matches!(told, Some(Admission::Admitted(_))));
-    }
-    let mut flood = Flood {
-        times: Vec::new(),
-        admitted: 0,
-        turned_away: 0,
-    };
+    let pacer = pacer();
+    let victims = shut_out(&pacer, &slow).await;
+    let mut flood = Flood::default();
     let (mut text, mut most) = (String::new(), 0);
     for part in 0..100_u32 {
         let at = NOON.plus(Duration::from_millis(100) * part);
@@ -227,23 +223,9 @@ async fn a_million_principals_with_a_quota_neither_open_what_is_shut_nor_fill_th
         ..plan(None, quota(1))
     };
     let plan = plan(None, quota(10_000));
-    let settings = PacerSettings {
-        most_accounts: MOST,
-        ..PacerSettings::default()
-    };
-    let pacer = LocalPacer::new(Arc::new(FakeUsageStore::new()), settings);
-    let victims: Vec<String> = (0..VICTIMS)
-        .map(|number| format!("victim-{number}"))
-        .collect();
-    for victim in &victims {
-        let told = pacer.admit(Some(&charge(&spent, victim)), NOON).await;
-        assert!(matches!(told, Ok(Admission::Admitted(_))));
-    }
-    let mut flood = Flood {
-        times: Vec::new(),
-        admitted: 0,
-        turned_away: 0,
-    };
+    let pacer = pacer();
+    let victims = shut_out(&pacer, &spent).await;
+    let mut flood = Flood::default();
     let mut text = String::new();
     for part in 0..100_u32 {
         let at = NOON.plus(Duration::from_millis(100) * part);

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 
 /// A per-user profile API: checks who is calling, paces callers by API key and usage plan, and lets
 /// each at their own profile only.
@@ -135,7 +135,7 @@ pub(crate) enum KeysCommand {
     /// Make a key and show it, once
     Create {
         /// What people call it
-        #[arg(long)]
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         name: String,
         /// What it is for
         #[arg(long, default_value = "")]

@@ -11,7 +11,8 @@ use usher_domain::usage::{
 /// # Errors
 /// Everything that is wrong, each with its place.
 pub fn parse_plans(text: &str, offsets: OffsetMeaning) -> Result<Vec<UsagePlan>, Vec<PlanProblem>> {
-    let mut text = text.to_owned();
+    // Some editors begin a file with a byte order mark.
+    let mut text = text.trim_start_matches('\u{feff}').to_owned();
     json_strip_comments::strip(&mut text).map_err(|error| {
         vec![PlanProblem {
             pointer: String::new(),

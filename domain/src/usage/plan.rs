@@ -116,7 +116,7 @@ pub struct PlanInForce {
     pub per_user: Option<Throttle>,
     /// The throttles of single methods.
     pub methods: BTreeMap<Box<str>, Throttle>,
-    /// Counts the changes of the four above that this process has seen, so that a bucket that was
+    /// Counts the changes of the three above that this process has seen, so that a bucket that was
     /// filled under other limits is known for one. It wraps, which harms nobody: a bucket would have
     /// to be untouched during 65 536 changes.
     pub generation: u16,

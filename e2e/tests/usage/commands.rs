@@ -292,3 +292,15 @@ async fn what_is_shown_as_json_has_api_gateways_names_and_can_be_imported_again(
     );
     assert_eq!(bench.json(&["plans", "list"]).await, json!([]));
 }
+
+#[tokio::test]
+async fn a_byte_order_mark_and_a_plan_named_twice_do_no_harm() {
+    let bench = Bench::on("sqlite:usher.db");
+    bench.printed(&["migrate"]).await;
+    bench.write("plans.json", &format!("\u{feff}{PLAN}"));
+    bench.printed(&["plans", "import", "plans.json"]).await;
+    let plan = ["--plan", "uvw0123"];
+    let create = [&["keys", "create", "--name", "x"], &plan[..], &plan].concat();
+    let made = bench.json(&create).await;
+    assert_eq!(made["usagePlanIds"], json!(["uvw0123"]));
+}

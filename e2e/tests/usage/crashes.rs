@@ -11,7 +11,7 @@ use std::sync::{
 use tokio::{sync::Notify, task::JoinSet};
 use usher_testkit::process::ServerProcess;
 
-use super::{Bench, end, is_admitted};
+use super::{Bench, end, is_admitted, spend_the_quota};
 use crate::{cases::limits::remaining, support::call::Caller};
 
 const KEY: &str = "crashing-key-01234567890123456789";
@@ -217,22 +217,7 @@ async fn of_64_clients_of_one_server_a_quota_of_2000_lets_in_exactly_2000() {
         let bench = bench.with_files();
         let server = bench.server().await;
         let alice = bench.caller(&server, KEY);
-        let mut clients = JoinSet::new();
-        for _ in 0..64 {
-            let alice = alice.clone();
-            clients.spawn(async move {
-                let mut admitted = 0_u32;
-                loop {
-                    let answer = alice.get().await;
-                    if answer.status != 404 {
-                        answer.is_refused(429, "quota_exceeded");
-                        return admitted;
-                    }
-                    admitted += 1;
-                }
-            });
-        }
-        let admitted: u32 = clients.join_all().await.into_iter().sum();
+        let admitted = spend_the_quota(std::iter::repeat_n(alice, 64)).await;
         assert_eq!(admitted, 2000, "{store}");
         end(server).await;
     }

@@ -1,8 +1,6 @@
 //! Usage in a file of its own, and several servers on one.
 
-use tokio::task::JoinSet;
-
-use super::{Bench, csv, end, is_admitted, opens};
+use super::{Bench, csv, end, is_admitted, opens, spend_the_quota};
 use crate::cases::limits::remaining;
 
 const KEY: &str = "elsewhere-key-01234567890123456789";
@@ -61,23 +59,8 @@ async fn migrating_makes_the_file_that_usage_is_in() {
 async fn two_servers_on_one_file_let_in_exactly_one_quota() {
     let bench = Bench::on_a_file(&plan(1000), KEY);
     let servers = [bench.server().await, bench.server().await];
-    let mut clients = JoinSet::new();
-    for n in 0..16 {
-        let alice = bench.caller(&servers[n % 2], KEY);
-        clients.spawn(async move {
-            let mut admitted = 0_u32;
-            loop {
-                let answer = alice.get().await;
-                if answer.status != 404 {
-                    answer.is_refused(429, "quota_exceeded");
-                    return admitted;
-                }
-                admitted += 1;
-            }
-        });
-    }
-    let admitted: u32 = clients.join_all().await.into_iter().sum();
-    assert_eq!(admitted, 1000);
+    let clients = (0..16).map(|n| bench.caller(&servers[n % 2], KEY));
+    assert_eq!(spend_the_quota(clients).await, 1000);
     for server in servers {
         end(server).await;
     }

@@ -21,7 +21,7 @@ use std::{fs, path::Path, time::Duration};
 
 use reqwest::Client;
 use tempfile::TempDir;
-use tokio::time::Instant;
+use tokio::{task::JoinSet, time::Instant};
 use usher_testkit::process::{Ended, Process, ServerProcess};
 
 use crate::{
@@ -134,6 +134,25 @@ impl Bench {
             api_key: key.to_owned(),
         }
     }
+}
+
+/// All of them call at once until the quota is spent; returns how many calls were let in.
+async fn spend_the_quota(clients: impl IntoIterator<Item = Caller>) -> u32 {
+    let mut calling = JoinSet::new();
+    for client in clients {
+        calling.spawn(async move {
+            let mut admitted = 0_u32;
+            loop {
+                let answer = client.get().await;
+                if answer.status != 404 {
+                    answer.is_refused(429, "quota_exceeded");
+                    return admitted;
+                }
+                admitted += 1;
+            }
+        });
+    }
+    calling.join_all().await.into_iter().sum()
 }
 
 /// Ends a server as its platform does; returns everything that it wrote.

@@ -77,6 +77,8 @@ async fn every_mistake_is_exit_code_64_with_what_to_do() {
     is_told(&bench, &["usage", "--plan", "none"], 64, &no_plan).await;
     let create = ["keys", "create", "--name", "x", "--plan"];
     is_told(&bench, &[&create[..], &["none"]].concat(), 64, &no_plan).await;
+    let unnamed = bench.usher(&["keys", "create", "--name", ""]).await;
+    assert_eq!(unnamed.status.code(), Some(64), "{}", unnamed.stderr);
     let both = [&create[..], &["a", "--plan", "b"]].concat();
     is_told(
         &bench,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use usher_domain::{
     ports::{Applied, Change, Digest, ImportEntry, KeyPage, KeyStore, Revision},
-    service::ControlPlane,
+    service::{ControlError, ControlPlane},
     time::Timestamp,
     usage::{
         api_key::{ApiKey, ApiKeyId},
@@ -120,9 +120,18 @@ pub(super) async fn all_keys(control: &ControlPlane) -> Vec<ApiKey> {
         .expect("keys")
 }
 
+/// Makes or replaces a plan, as the commands do it.
+pub(super) async fn import_plan(
+    control: &ControlPlane,
+    plan: &UsagePlan,
+) -> Result<(), ControlError> {
+    let plans = std::slice::from_ref(plan);
+    control.import_by_hand(plans, &[], NOON).await.map(drop)
+}
+
 /// Puts plans that fit.
 pub(super) async fn put_plans(control: &ControlPlane, plans: &[UsagePlan]) {
     for plan in plans {
-        control.put_plan(plan).await.expect("a plan");
+        import_plan(control, plan).await.expect("a plan");
     }
 }

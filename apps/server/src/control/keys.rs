@@ -38,7 +38,7 @@ pub(crate) async fn run(arguments: &KeysArguments) -> Result<(), Failure> {
                 name: name.clone(),
                 description: description.clone(),
                 enabled: !disabled,
-                plans: plan.iter().map(|id| PlanId::new(id)).collect(),
+                plans: named(plan),
             };
             let key = control.create_key(&new, SystemClock.now()).await?;
             tell_secret(&key, &secret, "Made", json);
@@ -119,6 +119,17 @@ pub(crate) async fn run(arguments: &KeysArguments) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Each plan once, in the order in which they were named.
+fn named(plans: &[String]) -> Vec<PlanId> {
+    let mut named: Vec<PlanId> = Vec::new();
+    for plan in plans.iter().map(|id| PlanId::new(id)) {
+        if !named.contains(&plan) {
+            named.push(plan);
+        }
+    }
+    named
 }
 
 /// Every key, or every key of a plan.

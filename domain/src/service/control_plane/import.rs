@@ -4,12 +4,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::{ATTEMPTS, ControlError, ControlPlane, check_key, with_plans};
 use crate::{
-    ports::{Change, Digest, ImportEntry, MAX_CHANGES, Revision},
+    ports::{Change, Digest, ImportEntry, MAX_CHANGES},
     time::Timestamp,
     usage::{api_key::ApiKey, plan::UsagePlan, plan_file},
 };
 
-/// How many entries were applied; all others were imported before as they are.
+/// How many entries were applied; all others say what is there, or were imported before as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Imported {
     /// Plans.
@@ -28,6 +28,13 @@ enum By {
     Start,
     /// Somebody, by hand.
     Hand,
+}
+
+/// Entries of a file that one change of the store can hold.
+#[derive(Clone, Copy)]
+enum Entries<'a> {
+    Plans(&'a [UsagePlan]),
+    Keys(&'a [&'a ApiKey], Timestamp),
 }
 
 impl ControlPlane {
@@ -73,91 +80,71 @@ impl ControlPlane {
     ) -> Result<Imported, ControlError> {
         let mut imported = Imported::default();
         for plans in plans.chunks(ENTRIES_AT_ONCE) {
-            imported.plans += self.import_plans(by, plans).await?;
+            imported.plans += self.import_chunk(by, Entries::Plans(plans)).await?;
         }
         let last: BTreeMap<_, _> = keys.iter().map(|key| (&key.id, key)).collect();
         let keys: Vec<&ApiKey> = last.into_values().collect();
         for keys in keys.chunks(ENTRIES_AT_ONCE) {
-            imported.keys += self.import_keys(by, keys, now).await?;
+            imported.keys += self.import_chunk(by, Entries::Keys(keys, now)).await?;
         }
         Ok(imported)
     }
 
-    async fn import_plans(&self, by: By, plans: &[UsagePlan]) -> Result<usize, ControlError> {
+    /// Makes the changes, worked out anew whenever somebody else came before, and tells how many
+    /// entries they apply.
+    async fn import_chunk(&self, by: By, entries: Entries<'_>) -> Result<usize, ControlError> {
         for _ in 0..ATTEMPTS {
             let revision = self.keys.revision().await?;
-            let changes = self.new_plans(by, plans).await;
-            if let Some(applied) = self.applied(changes, revision).await? {
-                return Ok(applied);
+            let changes = match entries {
+                Entries::Plans(plans) => self.new_plans(by, plans).await,
+                Entries::Keys(keys, now) => self.new_keys(by, keys, now).await,
+            };
+            let changes = match changes {
+                Ok(changes) => changes,
+                Err(error) => {
+                    self.unless_outdated(error, revision).await?;
+                    continue;
+                }
+            };
+            if changes.is_empty() || self.commit(&changes, revision).await? {
+                let entries = changes.iter();
+                let entries = entries.filter(|change| !matches!(change, Change::Imported(..)));
+                return Ok(entries.count());
             }
         }
         Err(ControlError::Contended)
-    }
-
-    async fn import_keys(
-        &self,
-        by: By,
-        keys: &[&ApiKey],
-        now: Timestamp,
-    ) -> Result<usize, ControlError> {
-        for _ in 0..ATTEMPTS {
-            let revision = self.keys.revision().await?;
-            let changes = self.new_keys(by, keys, now).await;
-            if let Some(applied) = self.applied(changes, revision).await? {
-                return Ok(applied);
-            }
-        }
-        Err(ControlError::Contended)
-    }
-
-    /// How many entries were applied; `None` when somebody else came before.
-    async fn applied(
-        &self,
-        changes: Result<Vec<Change>, ControlError>,
-        seen: Revision,
-    ) -> Result<Option<usize>, ControlError> {
-        match changes {
-            Err(error) => {
-                self.unless_outdated(error, seen).await?;
-                Ok(None)
-            }
-            Ok(changes) => {
-                let done = changes.is_empty() || self.commit(&changes, seen).await?;
-                let applied = changes.iter();
-                let applied = applied.filter(|change| !matches!(change, Change::Imported(..)));
-                Ok(done.then_some(applied.count()))
-            }
-        }
     }
 
     /// Two changes for each entry that is new or has changed: its own, and the memory of it.
     async fn new_plans(&self, by: By, plans: &[UsagePlan]) -> Result<Vec<Change>, ControlError> {
-        let entries: Vec<_> = plans
-            .iter()
-            .map(|plan| (ImportEntry::Plan(plan.id.clone()), digest_of_plan(plan)))
-            .collect();
-        let fresh = match by {
-            By::Start => self.fresh(&entries).await?,
-            By::Hand => {
-                let present = self.keys.plans().await?;
-                plans.iter().map(|plan| !present.contains(plan)).collect()
+        let mut memory = match by {
+            By::Start => {
+                let entries = plans.iter().map(|plan| {
+                    let entry = ImportEntry::Plan(plan.id.clone());
+                    (entry, digest_of_plan(plan))
+                });
+                self.unless_imported(entries.collect()).await?
             }
+            By::Hand => vec![None; plans.len()],
         };
+        if by == By::Start && memory.iter().all(Option::is_none) {
+            return Ok(Vec::new());
+        }
+        let present = self.keys.plans().await?;
+        let entries = plans.iter().zip(&mut memory);
+        let new: Vec<_> = entries
+            .filter(|(plan, memory)| match by {
+                By::Start => memory.is_some(),
+                By::Hand => !present.contains(plan),
+            })
+            .collect();
+        // All at once, so that plans may exchange their stages.
+        let going_to_be = with_plans(present.clone(), new.iter().map(|(plan, _)| *plan));
         let mut changes = Vec::new();
-        if fresh.contains(&true) {
-            let present = self.keys.plans().await?;
-            let entries = plans.iter().zip(entries).zip(fresh);
-            let new: Vec<_> = entries
-                .filter(|(_, fresh)| *fresh)
-                .map(|(new, _)| new)
-                .collect();
-            // All at once, so that plans may exchange their stages.
-            let going_to_be = with_plans(present.clone(), new.iter().map(|(plan, _)| *plan));
-            for (plan, (entry, digest)) in new {
-                self.check_plan(plan, &present, &going_to_be).await?;
-                changes.push(Change::PutPlan(plan.clone()));
-                changes.extend((by == By::Start).then_some(Change::Imported(entry, digest)));
-            }
+        for (plan, memory) in new {
+            self.check_plan(plan, &present, &going_to_be).await?;
+            changes.push(Change::PutPlan(plan.clone()));
+            changes.extend(memory.take());
         }
         Ok(changes)
     }
@@ -169,49 +156,56 @@ impl ControlPlane {
         keys: &[&ApiKey],
         now: Timestamp,
     ) -> Result<Vec<Change>, ControlError> {
-        let entries: Vec<_> = keys
-            .iter()
-            .map(|key| (ImportEntry::Key(key.id.clone()), digest_of_key(key)))
-            .collect();
-        let fresh = match by {
-            By::Start => self.fresh(&entries).await?,
-            By::Hand => vec![true; keys.len()],
-        };
-        let mut changes = Vec::new();
-        if fresh.contains(&true) {
-            let plans = self.keys.plans().await?;
-            for ((key, (entry, digest)), fresh) in keys.iter().zip(entries).zip(fresh) {
-                if !fresh {
-                    continue;
-                }
-                check_key(key, &plans)?;
-                let (key, is_new) = self.merged(key, now).await?;
-                if by == By::Hand && !is_new {
-                    continue;
-                }
-                // The store knows nothing yet of those that come with it.
-                let twin = changes.iter().find_map(|change| match change {
-                    Change::PutKey(other) if other.hash == key.hash => Some(&other.id),
-                    _ => None,
+        let memory = match by {
+            By::Start => {
+                let entries = keys.iter().map(|key| {
+                    let entry = ImportEntry::Key(key.id.clone());
+                    (entry, digest_of_key(key))
                 });
-                if let Some(twin) = twin {
-                    return Err(ControlError::KeyExists(twin.clone()));
-                }
-                changes.push(Change::PutKey(key));
-                changes.extend((by == By::Start).then_some(Change::Imported(entry, digest)));
+                self.unless_imported(entries.collect()).await?
             }
+            By::Hand => vec![None; keys.len()],
+        };
+        if by == By::Start && memory.iter().all(Option::is_none) {
+            return Ok(Vec::new());
+        }
+        let plans = self.keys.plans().await?;
+        let mut changes = Vec::new();
+        for (key, memory) in keys.iter().zip(memory) {
+            if by == By::Start && memory.is_none() {
+                continue;
+            }
+            check_key(key, &plans)?;
+            let (key, is_new) = self.merged(key, now).await?;
+            if by == By::Hand && !is_new {
+                continue;
+            }
+            // The store knows nothing yet of those that come with it.
+            let twin = changes.iter().find_map(|change| match change {
+                Change::PutKey(other) if other.hash == key.hash => Some(&other.id),
+                _ => None,
+            });
+            if let Some(twin) = twin {
+                return Err(ControlError::KeyExists(twin.clone()));
+            }
+            changes.push(Change::PutKey(key));
+            changes.extend(memory);
         }
         Ok(changes)
     }
 
-    /// Which entries are new or have changed.
-    async fn fresh(&self, entries: &[(ImportEntry, Digest)]) -> Result<Vec<bool>, ControlError> {
+    /// The memory that is to be kept of each entry; `None` of those that were imported as they are.
+    async fn unless_imported(
+        &self,
+        entries: Vec<(ImportEntry, Digest)>,
+    ) -> Result<Vec<Option<Change>>, ControlError> {
         let names: Vec<_> = entries.iter().map(|(entry, _)| entry.clone()).collect();
         let known = self.keys.imported(&names).await?;
-        let pairs = entries.iter().zip(known);
-        Ok(pairs
-            .map(|((_, digest), known)| known != Some(*digest))
-            .collect())
+        let pairs = entries.into_iter().zip(known);
+        let memory = pairs.map(|((entry, digest), known)| {
+            (known != Some(digest)).then_some(Change::Imported(entry, digest))
+        });
+        Ok(memory.collect())
     }
 
     /// The key of a file's entry, with what the store alone knows of it, and whether that is something

@@ -91,29 +91,6 @@ impl ControlPlane {
         found.ok_or_else(|| ControlError::NoSuchPlan(id.clone()))
     }
 
-    /// Makes or replaces a plan.
-    ///
-    /// # Errors
-    /// [`ControlError::Key`] when a key of the plan would then have two plans for one stage.
-    pub async fn put_plan(&self, plan: &UsagePlan) -> Result<(), ControlError> {
-        for _ in 0..ATTEMPTS {
-            let revision = self.keys.revision().await?;
-            let plans = self.keys.plans().await?;
-            let going_to_be = with_plans(plans.clone(), [plan]);
-            if let Err(error) = self.check_plan(plan, &plans, &going_to_be).await {
-                self.unless_outdated(error, revision).await?;
-                continue;
-            }
-            if self
-                .commit(&[Change::PutPlan(plan.clone())], revision)
-                .await?
-            {
-                return Ok(());
-            }
-        }
-        Err(ControlError::Contended)
-    }
-
     /// Deletes a plan that no key belongs to.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ impl OffsetMeaning {
 
 /// What is wrong with a plan file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{pointer}: {detail}")]
+#[error("{pointer}{}{detail}", if pointer.is_empty() { "" } else { ": " })]
 pub struct PlanProblem {
     /// JSON Pointer (RFC 6901) to the place; empty for the document.
     pub pointer: String,
@@ -340,7 +340,7 @@ mod tests {
     fn every_problem_is_named_with_its_place() {
         assert_eq!(
             problems("7"),
-            [": must be a usage plan or a list of usage plans"]
+            ["must be a usage plan or a list of usage plans"]
         );
         let bad = r#"[{"id": "a", "throttle": {"rateLimit": 1}, "quota": {"limit": 0, "period": "day",
             "offset": 1}, "apiStages": [{"apiId": "x"}]}, {"throtle": {}}]"#;
@@ -360,7 +360,7 @@ mod tests {
         );
         assert_eq!(
             problems(r#"[{"id":"a"},{"id":"a"}]"#),
-            [": two plans have the id a"]
+            ["two plans have the id a"]
         );
     }
 
@@ -384,7 +384,7 @@ mod tests {
         ] {
             assert_eq!(
                 problems(bad),
-                [": usagePlanId or id must name the plan, once"],
+                ["usagePlanId or id must name the plan, once"],
                 "{bad}"
             );
         }

@@ -41,13 +41,7 @@ proptest! {
     fn an_access_leaves_one_line_of_names_and_a_refused_one_none(
         rights in rights(), rules in rules(), content in content(), request in request(),
     ) {
-        let events = Events::default();
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .flatten_event(true)
-            .with_writer(events.clone())
-            .finish();
-        let _guard = tracing::subscriber::set_default(subscriber);
+        let (events, _guard) = Events::as_json();
         let world = world(&rights, &rules, None);
         let profile = Value::Object(attributes(&content, &rules.required));
         world.alice_was_given(&profile.to_string());

@@ -3,6 +3,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// What the process logs beside the access log.
@@ -10,6 +11,17 @@ use tracing_subscriber::fmt::MakeWriter;
 pub(crate) struct Events(Arc<Mutex<Vec<u8>>>);
 
 impl Events {
+    /// What is logged on this thread until the guard is dropped, an object of JSON a line.
+    pub(crate) fn as_json() -> (Self, DefaultGuard) {
+        let events = Self::default();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_writer(events.clone())
+            .finish();
+        (events, tracing::subscriber::set_default(subscriber))
+    }
+
     /// What was written since the last time.
     pub(crate) fn take(&self) -> String {
         let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
