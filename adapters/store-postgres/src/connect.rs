@@ -9,11 +9,18 @@ use usher_domain::ports::{StoreError, StoreErrorKind};
 
 use crate::error::{migration_error, store_error};
 
-const MIGRATIONS: [(i64, &str, &str); 1] = [(
-    1,
-    "profiles",
-    include_str!("../../../migrations/postgres/0001_profiles.sql"),
-)];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "profiles",
+        include_str!("../../../migrations/postgres/0001_profiles.sql"),
+    ),
+    (
+        2,
+        "usage",
+        include_str!("../../../migrations/postgres/0002_usage.sql"),
+    ),
+];
 
 const CONNECTIONS: u32 = 16;
 

@@ -2,7 +2,11 @@
 
 mod connect;
 mod error;
+mod keys;
 mod profiles;
+mod usage;
 
 pub use connect::{Pg, PgSettings};
+pub use keys::PgKeyStore;
 pub use profiles::PgProfileStore;
+pub use usage::PgUsageStore;

@@ -9,7 +9,7 @@ use usher_domain::{
     usage::{
         api_key::{ApiKey, ApiKeyHash, ApiKeyId, PreviousSecret},
         plan::{PlanId, UsagePlan},
-        plan_file::{self, OffsetMeaning},
+        plan_file,
     },
 };
 
@@ -104,22 +104,13 @@ impl KeyStore for SqliteKeyStore {
                 .fetch_all(&self.database.readers)
                 .await
                 .map_err(|error| store_error("read the usage plans", error))?;
-        let mut plans = Vec::with_capacity(rows.len());
-        for (id, body) in rows {
-            // What a store keeps says itself what an offset means.
-            let read = plan_file::parse(&body, OffsetMeaning::Refuse);
-            let place = || format!("table usage_plans, column body, row id {id}");
-            let read = read.map_err(|problems| {
-                let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-                corrupt(place()).caused_by(problems.join("; "))
-            })?;
-            let named = |plan: &UsagePlan| plan.id.as_str() == id;
-            match read.into_iter().find(named) {
-                Some(plan) => plans.push(plan),
-                None => return Err(corrupt(place())),
-            }
-        }
-        Ok(plans)
+        let plan = |(id, body): (String, String)| {
+            plan_file::parse_stored(&id, &body).map_err(|problem| {
+                let place = format!("table usage_plans, column body, row id {id}");
+                corrupt(place).caused_by(problem)
+            })
+        };
+        rows.into_iter().map(plan).collect()
     }
 
     async fn find(&self, hash: &ApiKeyHash) -> Result<Option<ApiKey>, StoreError> {

@@ -14,3 +14,4 @@ pub mod plan;
 pub mod plan_file;
 pub mod quota;
 pub mod throttle;
+pub mod update;

@@ -202,7 +202,7 @@ impl Quota {
     }
 
     /// The calls that an account has spent before its first one.
-    const fn spent_at_first(&self) -> u64 {
+    pub(super) const fn spent_at_first(&self) -> u64 {
         match self.offset {
             Offset::FirstPeriodCredit(calls) => calls,
             Offset::None | Offset::StartDay(_) => 0,

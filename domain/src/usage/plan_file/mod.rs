@@ -94,6 +94,26 @@ pub fn parse(json: &str, offsets: OffsetMeaning) -> Result<Vec<UsagePlan>, Vec<P
     }
 }
 
+/// Reads the plan that a store keeps under `id`, as [`to_json`] wrote it.
+///
+/// # Errors
+/// What is wrong with it, the first of several.
+pub fn parse_stored(id: &str, body: &str) -> Result<UsagePlan, PlanProblem> {
+    // What a store keeps says itself what an offset means.
+    let read = parse(body, OffsetMeaning::Refuse).map_err(|problems| problems.into_iter().next());
+    let (read, problem) = match read {
+        Ok(plans) => (plans, None),
+        Err(problem) => (Vec::new(), problem),
+    };
+    let mut named = read.into_iter().filter(|plan| plan.id.as_str() == id);
+    named.next().ok_or_else(|| {
+        problem.unwrap_or_else(|| PlanProblem {
+            pointer: String::new(),
+            detail: "the plan has another id".to_owned(),
+        })
+    })
+}
+
 struct Reader {
     problems: Vec<PlanProblem>,
     offsets: OffsetMeaning,
