@@ -3,11 +3,25 @@
 //! A profile is an item of its own: key `userId`, attributes flat beside it in `DynamoDB`'s own
 //! types, as the article's Python handler reads and writes them. What Usher adds is one attribute,
 //! `_usher`, with the version that makes writes conditional.
+//!
+//! Plans, keys and what was spent are in a table of their own, the control table.
 
+mod account_items;
+mod account_list;
+mod account_updates;
 mod attributes;
+mod changes;
 mod connect;
+mod control;
 mod error;
+mod key_items;
+mod keys;
 mod profiles;
+mod table;
+mod usage;
 
 pub use connect::{Dynamo, DynamoSettings};
+pub use control::DynamoControl;
+pub use keys::DynamoKeyStore;
 pub use profiles::DynamoProfileStore;
+pub use usage::DynamoUsageStore;

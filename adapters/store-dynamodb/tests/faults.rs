@@ -1,6 +1,8 @@
 //! What only a table that others fill, or that is not there, can do wrong.
 
-use std::{collections::HashMap, time::Duration};
+mod support;
+
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
@@ -16,18 +18,8 @@ use usher_domain::{
     user_id::UserId,
 };
 use usher_store_dynamodb::{Dynamo, DynamoProfileStore, DynamoSettings};
-use usher_testkit::containers;
 
-async fn settings(migrate: bool) -> DynamoSettings {
-    DynamoSettings {
-        table: containers::unique_name("profiles"),
-        region: Some("eu-west-1".to_owned()),
-        endpoint: Some(containers::dynamodb().await),
-        migrate,
-        timeout: Duration::from_secs(10),
-        consistent_reads: true,
-    }
-}
+use crate::support::settings;
 
 /// Another program's client.
 fn raw(settings: &DynamoSettings) -> Client {

@@ -29,6 +29,7 @@ async fn profiles() -> (Arc<dyn ProfileStore>, ()) {
     let region = "eu-west-1";
     let settings = DynamoSettings {
         table: containers::unique_name("profiles"),
+        control: containers::unique_name("control"),
         region: Some(region.to_owned()),
         endpoint: Some(endpoint.clone()),
         migrate: true,

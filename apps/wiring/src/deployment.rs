@@ -242,8 +242,8 @@ fn warn_of_limits_that_hold_less_than_they_say(config: &Config, plans: &[UsagePl
         if durable && *usage_store == UsageStoreConfig::Memory && plan.limits.quota.is_some() {
             tracing::warn!(
                 plan = %plan.id,
-                "the quota is counted in this process alone and starts anew with it: usage.store can \
-                 name an SQLite file"
+                "the quota is counted in this process alone and starts anew with it: usage.store \
+                 can name a database"
             );
         }
         for method in entry
@@ -276,8 +276,8 @@ pub async fn open_control(config: &ControlConfig) -> Result<ControlPlane, OpenEr
     };
     let Some((keys, usage)) = Stores::open_usage(config).await? else {
         return Err(OpenError::Nothing(
-            "plans, keys and usage are in the memory of the server that runs: set usage.store to \
-             sqlite:PATH, or change the files that usage.plans and usage.keys name and start it again",
+            "plans, keys and usage are in the memory of the server that runs: set usage.store to a \
+             database, or change the files that usage.plans and usage.keys name and start it again",
         ));
     };
     Ok(ControlPlane::new(keys, usage))

@@ -6,6 +6,7 @@
 mod clock;
 pub mod config;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
+mod database;
 mod deadline;
 mod deployment;
 mod keys_file;

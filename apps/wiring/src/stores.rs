@@ -7,6 +7,7 @@ use usher_store_memory::{MemoryKeyStore, MemoryProfileStore, MemoryUsageStore};
 
 use crate::{
     config::{ControlConfig, StoreConfig, StoreUrl, UsageStoreConfig},
+    database::{Database, usage_alone},
     deployment::OpenError,
 };
 
@@ -18,32 +19,32 @@ pub(crate) struct Stores {
 }
 
 /// Plans and keys, and what was spent.
-type Usage = (Arc<dyn KeyStore>, Arc<dyn UsageStore>);
+pub(crate) type Usage = (Arc<dyn KeyStore>, Arc<dyn UsageStore>);
 
 impl Stores {
-    /// Opens all stores; a file that is named twice is opened once.
+    /// Opens all stores; a database that is named twice is opened once.
     pub(crate) async fn open(
         profiles: &StoreConfig,
         usage: &UsageStoreConfig,
     ) -> Result<Self, OpenError> {
-        let (opened, file) = open(profiles).await?;
-        let (keys, usage) = match usage {
-            UsageStoreConfig::Memory => in_memory(),
-            UsageStoreConfig::Profiles => match file {
-                Some(file) => file.usage(profiles.timeout),
-                None => in_memory(),
-            },
+        let database = Database::open(profiles).await?;
+        let (keys, usage) = match (usage, &database) {
+            (UsageStoreConfig::Memory, _) | (UsageStoreConfig::Profiles, None) => in_memory(),
+            (UsageStoreConfig::Profiles, Some(database)) => {
+                database.usage(profiles.timeout).await?
+            }
             // Two names of one file, or two writers would fight for it.
-            UsageStoreConfig::Sqlite(path) => match file {
-                Some(file) if is_same(path, &profiles.url) => file.usage(profiles.timeout),
-                _ => {
-                    let file = File::open(path, profiles).await?;
-                    file.usage(profiles.timeout)
-                }
-            },
+            (UsageStoreConfig::Elsewhere(url), Some(database)) if is_same(url, &profiles.url) => {
+                database.usage(profiles.timeout).await?
+            }
+            (UsageStoreConfig::Elsewhere(url), _) => elsewhere(url, profiles).await?,
+        };
+        let profiles: Arc<dyn ProfileStore> = match database {
+            None => Arc::new(MemoryProfileStore::new()),
+            Some(database) => database.profiles(profiles.timeout),
         };
         Ok(Self {
-            profiles: opened,
+            profiles,
             keys,
             usage,
         })
@@ -51,31 +52,47 @@ impl Stores {
 
     /// Opens plans, keys and usage alone; `None` when they are in a server's memory.
     pub(crate) async fn open_usage(config: &ControlConfig) -> Result<Option<Usage>, OpenError> {
-        let ((UsageStoreConfig::Sqlite(path), _)
-        | (UsageStoreConfig::Profiles, StoreUrl::Sqlite(path))) =
-            (&config.usage_store, &config.store.url)
-        else {
-            return Ok(None);
+        let url = match &config.usage_store {
+            UsageStoreConfig::Memory => return Ok(None),
+            UsageStoreConfig::Profiles => &config.store.url,
+            UsageStoreConfig::Elsewhere(url) => url,
         };
-        // Whoever is in the wrong folder must not find an empty file in place of what is missing.
-        if !path.exists() {
-            return Err(OpenError::Unfit(format!(
-                "{} is not there: is this the right folder, or the right usage.store or store.url? \
-                 `usher migrate` makes a new file",
-                path.display()
-            )));
-        }
-        let file = File::open(path, &config.store).await?;
-        Ok(Some(file.usage(config.store.timeout)))
+        // Whoever is in the wrong place must not find a new and empty database in place of what is
+        // missing. A file that is there is brought up to date as the configuration says.
+        let migrate = match url {
+            StoreUrl::Sqlite(path) if !path.exists() => {
+                return Err(OpenError::Unfit(format!(
+                    "{} is not there: is this the right folder, or the right usage.store or \
+                     store.url? `usher migrate` makes a new file",
+                    path.display()
+                )));
+            }
+            StoreUrl::Sqlite(_) => config.store.migrate,
+            _ => false,
+        };
+        let store = StoreConfig {
+            migrate,
+            ..config.store.clone()
+        };
+        elsewhere(url, &store).await.map(Some)
     }
 }
 
-fn is_same(path: &Path, url: &StoreUrl) -> bool {
-    let StoreUrl::Sqlite(other) = url else {
-        return false;
+/// Usage in a database of its own.
+async fn elsewhere(url: &StoreUrl, like: &StoreConfig) -> Result<Usage, OpenError> {
+    let config = StoreConfig {
+        url: url.clone(),
+        ..like.clone()
+    };
+    Ok(usage_alone(&config).await?.unwrap_or_else(in_memory))
+}
+
+fn is_same(one: &StoreUrl, other: &StoreUrl) -> bool {
+    let (StoreUrl::Sqlite(one), StoreUrl::Sqlite(other)) = (one, other) else {
+        return one == other;
     };
     let real = |path: &Path| std::fs::canonicalize(path).ok();
-    real(path).is_some() && real(path) == real(other)
+    real(one).is_some() && real(one) == real(other)
 }
 
 fn in_memory() -> Usage {
@@ -86,104 +103,20 @@ fn in_memory() -> Usage {
     )
 }
 
-/// An open `SQLite` file.
-#[cfg(feature = "sqlite")]
-struct File(usher_store_sqlite::Sqlite);
-
-#[cfg(feature = "sqlite")]
-impl File {
-    async fn open(path: &Path, config: &StoreConfig) -> Result<Self, OpenError> {
-        let settings = usher_store_sqlite::SqliteSettings {
-            path: path.to_owned(),
-            migrate: config.migrate,
-            timeout: config.timeout,
-        };
-        Ok(Self(usher_store_sqlite::Sqlite::open(&settings).await?))
-    }
-
-    fn usage(self, timeout: Duration) -> Usage {
-        use crate::deadline::WithDeadline;
-        let keys: Arc<dyn KeyStore> =
-            Arc::new(usher_store_sqlite::SqliteKeyStore::new(self.0.clone()));
-        let usage: Arc<dyn UsageStore> =
-            Arc::new(usher_store_sqlite::SqliteUsageStore::new(self.0));
-        (
-            Arc::new(WithDeadline {
-                timeout,
-                store: keys,
-            }),
-            // The pacer has a deadline for those who wait, and hears the answer to the end.
-            usage,
-        )
-    }
-}
-
-/// There is none in a binary that was built without `SQLite`.
-#[cfg(not(feature = "sqlite"))]
-enum File {}
-
-#[cfg(not(feature = "sqlite"))]
-impl File {
-    #[allow(clippy::unused_async, reason = "as with the feature")]
-    async fn open(_: &Path, _: &StoreConfig) -> Result<Self, OpenError> {
-        Err(OpenError::NotBuilt("sqlite"))
-    }
-
-    fn usage(self, _: Duration) -> Usage {
-        match self {}
-    }
-}
-
-/// The store of profiles, and the file that it is in, if it is one.
-#[cfg_attr(
-    not(any(feature = "sqlite", feature = "postgres", feature = "dynamodb")),
-    allow(clippy::unused_async, reason = "memory alone has nothing to wait for")
-)]
-async fn open(config: &StoreConfig) -> Result<(Arc<dyn ProfileStore>, Option<File>), OpenError> {
-    match &config.url {
-        StoreUrl::Memory => Ok((Arc::new(MemoryProfileStore::new()), None)),
-        #[cfg(feature = "sqlite")]
-        StoreUrl::Sqlite(path) => {
-            let file = File::open(path, config).await?;
-            let profiles = usher_store_sqlite::SqliteProfileStore::new(file.0.clone());
-            Ok((within(profiles, config.timeout), Some(file)))
-        }
-        #[cfg(not(feature = "sqlite"))]
-        StoreUrl::Sqlite(_) => Err(OpenError::NotBuilt("sqlite")),
-        #[cfg(feature = "postgres")]
-        StoreUrl::Postgres(url) => {
-            let settings = usher_store_postgres::PgSettings {
-                url: secrecy::ExposeSecret::expose_secret(url).to_owned(),
-                migrate: config.migrate,
-                timeout: config.timeout,
-            };
-            let database = usher_store_postgres::Pg::open(&settings).await?;
-            let profiles = usher_store_postgres::PgProfileStore::new(database);
-            Ok((within(profiles, config.timeout), None))
-        }
-        #[cfg(not(feature = "postgres"))]
-        StoreUrl::Postgres(_) => Err(OpenError::NotBuilt("postgres")),
-        #[cfg(feature = "dynamodb")]
-        StoreUrl::Dynamo(dynamo) => {
-            let settings = usher_store_dynamodb::DynamoSettings {
-                table: dynamo.table.clone(),
-                region: dynamo.region.clone(),
-                endpoint: dynamo.endpoint.clone(),
-                migrate: config.migrate,
-                timeout: config.timeout,
-                consistent_reads: config.consistent_reads,
-            };
-            let database = usher_store_dynamodb::Dynamo::open(&settings).await?;
-            let profiles = usher_store_dynamodb::DynamoProfileStore::new(database);
-            Ok((within(profiles, config.timeout), None))
-        }
-        #[cfg(not(feature = "dynamodb"))]
-        StoreUrl::Dynamo(_) => Err(OpenError::NotBuilt("dynamodb")),
-    }
-}
-
+/// The ports of usage, calls of the first within a deadline.
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
-fn within(store: impl ProfileStore, timeout: Duration) -> Arc<dyn ProfileStore> {
+pub(crate) fn usage(keys: impl KeyStore, usage: impl UsageStore, timeout: Duration) -> Usage {
+    let store: Arc<dyn KeyStore> = Arc::new(keys);
+    // The pacer has a deadline for those who wait, and hears the usage store's answer to the end.
+    (
+        Arc::new(crate::deadline::WithDeadline { timeout, store }),
+        Arc::new(usage),
+    )
+}
+
+/// The port of profiles within a deadline.
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
+pub(crate) fn profiles(store: impl ProfileStore, timeout: Duration) -> Arc<dyn ProfileStore> {
     let store: Arc<dyn ProfileStore> = Arc::new(store);
     Arc::new(crate::deadline::WithDeadline { timeout, store })
 }

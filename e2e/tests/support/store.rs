@@ -22,7 +22,8 @@ impl Store {
             Self::Postgres => containers::postgres_database().await,
             Self::Dynamodb => {
                 let (table, endpoint) = (unique_name("profiles"), containers::dynamodb().await);
-                format!("dynamodb://{table}?region=eu-west-1&endpoint={endpoint}")
+                let control = unique_name("control");
+                format!("dynamodb://{table}?region=eu-west-1&endpoint={endpoint}&control={control}")
             }
         }
     }

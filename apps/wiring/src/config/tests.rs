@@ -77,7 +77,7 @@ fn the_environment_wins_over_the_file_and_is_read_by_the_wanted_type() {
 #[test]
 fn every_error_is_reported_with_its_key_and_its_origin() {
     let toml = "[server]\nlisten = 8080\nlisten_on = \"x\"\n[store]\nurl = \"mysql://u:hunter2@h\"\n\
-        timeout = \"2\"\n[log]\nformat = \"xml\"\nlevel = \"loud,=\"\n[usage]\nstore = \"postgres://u:hunter2@h\"\n";
+        timeout = \"2\"\n[log]\nformat = \"xml\"\nlevel = \"loud,=\"\n[usage]\nstore = \"redis://u:hunter2@h\"\n";
     let errors = read(toml, &[("USHER_PROFILE__MAX_BYTES", "1000000")]).unwrap_err();
     assert_eq!(
         errors,
@@ -88,8 +88,7 @@ fn every_error_is_reported_with_its_key_and_its_origin() {
             "profile.max_bytes: must be a whole number from 2 to 262144 (environment variable \
              USHER_PROFILE__MAX_BYTES)",
             "identity.issuers: without an issuer nobody could be let in (not set)",
-            "usage.store: usage is kept in an SQLite file or in memory: say sqlite:PATH or memory: \
-             (usher.toml)",
+            "usage.store: must begin with sqlite:, postgres://, dynamodb:// or memory: (usher.toml)",
             "usage.keys: API keys are required and there are none: name a file of keys, or set \
              usage.api_key_required = false (not set)",
             "log.format: must be \"json\" or \"text\" (usher.toml)",

@@ -1,9 +1,12 @@
 use std::{path::PathBuf, time::Duration};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::duration;
 use crate::config::reader::Reader;
+
+/// The control table, unless a URL names another.
+const CONTROL: &str = "UsherControl";
 
 /// `[store]`
 #[derive(Debug, Clone)]
@@ -18,7 +21,7 @@ pub struct StoreConfig {
     pub consistent_reads: bool,
 }
 
-/// Where profiles are.
+/// Where profiles are, or usage.
 #[derive(Debug, Clone)]
 pub enum StoreUrl {
     /// `memory:`
@@ -27,16 +30,34 @@ pub enum StoreUrl {
     Sqlite(PathBuf),
     /// `postgres://…`
     Postgres(SecretString),
-    /// `dynamodb://TABLE?region=…&endpoint=…`
+    /// `dynamodb://TABLE?region=…&endpoint=…&control=…`
     Dynamo(DynamoConfig),
 }
 
-/// A `DynamoDB` table.
+impl PartialEq for StoreUrl {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Memory, Self::Memory) => true,
+            (Self::Sqlite(one), Self::Sqlite(other)) => one == other,
+            (Self::Postgres(one), Self::Postgres(other)) => {
+                one.expose_secret() == other.expose_secret()
+            }
+            (Self::Dynamo(one), Self::Dynamo(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for StoreUrl {}
+
+/// Tables of `DynamoDB`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DynamoConfig {
-    /// Its name.
+    /// The table of profiles.
     pub table: String,
-    /// Its region; left out, the environment's.
+    /// The table of plans, keys and usage.
+    pub control: String,
+    /// Their region; left out, the environment's.
     pub region: Option<String>,
     /// Another endpoint than the region's own.
     pub endpoint: Option<String>,
@@ -96,6 +117,7 @@ pub(super) fn parse_store_url(text: &str) -> Result<(StoreUrl, String), String> 
         }
         let mut dynamo = DynamoConfig {
             table: table.to_owned(),
+            control: CONTROL.to_owned(),
             region: None,
             endpoint: None,
         };
@@ -104,8 +126,12 @@ pub(super) fn parse_store_url(text: &str) -> Result<(StoreUrl, String), String> 
             match name {
                 "region" => dynamo.region = Some(value.to_owned()),
                 "endpoint" => dynamo.endpoint = Some(value.to_owned()),
-                _ => return Err("dynamodb:// takes region and endpoint".to_owned()),
+                "control" if !value.is_empty() => value.clone_into(&mut dynamo.control),
+                _ => return Err("dynamodb:// takes region, endpoint and control".to_owned()),
             }
+        }
+        if dynamo.control == dynamo.table {
+            return Err("dynamodb:// needs two tables: control is that of the profiles".to_owned());
         }
         return Ok((StoreUrl::Dynamo(dynamo), text.to_owned()));
     }

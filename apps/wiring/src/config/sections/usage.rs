@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, path::PathBuf};
+use std::collections::BTreeSet;
 
 use usher_auth_jwt::Issuer;
 use usher_domain::{
@@ -41,10 +41,10 @@ pub struct UsageConfig {
 pub enum UsageStoreConfig {
     /// In this process's memory.
     Memory,
-    /// In the `SQLite` file that profiles are in.
+    /// Where profiles are.
     Profiles,
-    /// In an `SQLite` file of their own.
-    Sqlite(PathBuf),
+    /// In a store of their own, which is not in memory.
+    Elsewhere(StoreUrl),
 }
 
 pub(super) fn usage(
@@ -116,32 +116,23 @@ pub(super) fn control(
 }
 
 fn store(reader: &mut Reader, profiles: Option<&StoreConfig>) -> UsageStoreConfig {
-    let shared = match profiles.map(|store| &store.url) {
-        Some(StoreUrl::Sqlite(path)) => Some(path),
-        _ => None,
+    let profiles = profiles.map(|store| &store.url);
+    let Some(text) = reader.secret("usage.store") else {
+        let default = "the same as store.url".to_owned();
+        reader.default("usage.store", None, default);
+        return match profiles {
+            None | Some(StoreUrl::Memory) => UsageStoreConfig::Memory,
+            Some(_) => UsageStoreConfig::Profiles,
+        };
     };
-    let default = shared.map_or("memory:".to_owned(), |path| {
-        format!("sqlite:{}", path.display())
-    });
-    let text = reader.secret("usage.store");
-    let text = reader.default("usage.store", text, default);
     match parse_store_url(&text) {
-        Ok((StoreUrl::Memory, shown)) => {
+        Ok((url, shown)) => {
             reader.show("usage.store", &shown);
-            UsageStoreConfig::Memory
-        }
-        Ok((StoreUrl::Sqlite(path), shown)) => {
-            reader.show("usage.store", &shown);
-            if Some(&path) == shared {
-                UsageStoreConfig::Profiles
-            } else {
-                UsageStoreConfig::Sqlite(path)
+            match url {
+                StoreUrl::Memory => UsageStoreConfig::Memory,
+                url if Some(&url) == profiles => UsageStoreConfig::Profiles,
+                url => UsageStoreConfig::Elsewhere(url),
             }
-        }
-        Ok((StoreUrl::Postgres(_) | StoreUrl::Dynamo(_), _)) => {
-            let detail = "usage is kept in an SQLite file or in memory: say sqlite:PATH or memory:";
-            reader.wrong("usage.store", detail.to_owned());
-            UsageStoreConfig::Memory
         }
         Err(detail) => {
             reader.wrong("usage.store", detail);

@@ -1,5 +1,5 @@
 use super::{ISSUER, read};
-use crate::config::{Config, ControlConfig, Sources, UsageStoreConfig};
+use crate::config::{Config, ControlConfig, Sources, StoreUrl, UsageStoreConfig};
 use usher_domain::usage::{assignment::Criterion, plan_file::OffsetMeaning};
 
 /// A configuration that lets everybody in who has a token, and these sections.
@@ -23,17 +23,25 @@ fn usage_is_kept_with_the_profiles_where_that_can_be() {
     assert_eq!(store(""), UsageStoreConfig::Profiles);
     assert_eq!(store(&profiles("sqlite:a.db")), UsageStoreConfig::Profiles);
     assert_eq!(store(&profiles("memory:")), UsageStoreConfig::Memory);
-    assert_eq!(store(&profiles("postgres://h/d")), UsageStoreConfig::Memory);
+    for url in ["postgres://h/d", "dynamodb://T?region=r&control=C"] {
+        assert_eq!(store(&profiles(url)), UsageStoreConfig::Profiles, "{url}");
+    }
     let own = |url: &str| {
         let (_, effective) = read(ISSUER, &[("USHER_USAGE__STORE", url)]).unwrap();
         let shown = effective.into_iter().find(|line| line.key == "usage.store");
         let (config, _) = read(ISSUER, &[("USHER_USAGE__STORE", url)]).unwrap();
         (config.usage.store, shown.unwrap().value)
     };
-    let elsewhere = UsageStoreConfig::Sqlite("u.db".into());
+    let elsewhere = UsageStoreConfig::Elsewhere(StoreUrl::Sqlite("u.db".into()));
     assert_eq!(own("sqlite:u.db"), (elsewhere, "sqlite:u.db".to_owned()));
     let same = UsageStoreConfig::Profiles;
     assert_eq!(own("sqlite:usher.db"), (same, "sqlite:usher.db".to_owned()));
+    let (postgres, shown) = own("postgres://u:hunter2@h/d");
+    assert!(matches!(
+        postgres,
+        UsageStoreConfig::Elsewhere(StoreUrl::Postgres(_))
+    ));
+    assert_eq!(shown, "postgres://(hidden)");
     assert_eq!(
         own("memory:"),
         (UsageStoreConfig::Memory, "memory:".to_owned())
@@ -145,6 +153,9 @@ fn the_tools_need_the_store_alone() {
     let toml = "[usage]\nstore = \"sqlite:u.db\"\nkeys = \"not there\"\n[server]\nlisten = 1\n\
         [[usage.assign]]\ngroup = \"g\"\nplan = \"p\"\n";
     let config = ControlConfig::read(Sources::default().toml("usher.toml", toml), false).unwrap();
-    assert_eq!(config.usage_store, UsageStoreConfig::Sqlite("u.db".into()));
+    assert_eq!(
+        config.usage_store,
+        UsageStoreConfig::Elsewhere(StoreUrl::Sqlite("u.db".into()))
+    );
     assert_eq!(config.assigned[0].as_str(), "p");
 }
