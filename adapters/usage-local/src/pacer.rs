@@ -5,7 +5,7 @@ use std::{
 
 use async_trait::async_trait;
 use usher_domain::{
-    ports::{Admission, Charge, Pacer, StoreError, StoreErrorKind, UsageStore},
+    ports::{Admission, Charge, Clock, Pacer, StoreError, StoreErrorKind, UsageStore},
     time::Timestamp,
     usage::{
         account::{Levels, LimitKind, Refusals, Refused, bucket_level},
@@ -149,9 +149,10 @@ impl Pacer for LocalPacer {
     async fn admit(
         &self,
         charge: Option<&Charge<'_>>,
-        now: Timestamp,
+        clock: &dyn Clock,
     ) -> Result<Admission, StoreError> {
         loop {
+            let now = clock.now();
             match (self.0.judge(charge, now), charge) {
                 (Judgement::Done(admission), _) => return Ok(admission),
                 (Judgement::Ask, Some(charge)) => Shared::ask(&self.0, charge, now).await?,

@@ -130,7 +130,7 @@ async fn shut_out(pacer: &LocalPacer, plan: &PlanInForce) -> Vec<String> {
         .map(|number| format!("victim-{number}"))
         .collect();
     for victim in &victims {
-        let told = pacer.admit(Some(&charge(plan, victim)), NOON).await;
+        let told = pacer.admit(Some(&charge(plan, victim)), &NOON).await;
         assert!(
             matches!(told, Ok(Admission::Admitted(_))),
             "{victim}: {told:?}"
@@ -232,7 +232,7 @@ async fn a_million_principals_with_a_quota_neither_open_what_is_shut_nor_fill_th
         let started = now();
         for number in 0..CALLERS / 100 {
             let user = name(part as usize * CALLERS / 100 + number, &mut text);
-            let told = pacer.admit(Some(&charge(&plan, user)), at).await;
+            let told = pacer.admit(Some(&charge(&plan, user)), &at).await;
             assert!(matches!(told, Ok(Admission::Admitted(_))), "{told:?}");
             flood.admitted += 1;
         }

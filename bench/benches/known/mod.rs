@@ -104,7 +104,7 @@ impl Known {
             for _ in 0..times {
                 for number in 0..known.keys.len() {
                     let charge = known.charge(number);
-                    let answer = known.pacer.admit(Some(&charge), known.now).await;
+                    let answer = known.pacer.admit(Some(&charge), &known.now).await;
                     assert!(matches!(answer, Ok(Admission::Admitted(_))), "{answer:?}");
                 }
             }
@@ -125,7 +125,7 @@ impl Known {
     pub(crate) fn admit(&self, number: u32) -> bool {
         let charge = self.charge(number as usize);
         let admission = self.pacer.try_admit(Some(&charge), self.now).or_else(|| {
-            let asked = self.pacer.admit(Some(&charge), self.now);
+            let asked = self.pacer.admit(Some(&charge), &self.now);
             self.runtime.block_on(asked).ok()
         });
         matches!(admission, Some(Admission::Admitted(_)))

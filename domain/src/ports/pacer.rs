@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{Clock, StoreError};
 use crate::{
     time::Timestamp,
     usage::{
@@ -21,14 +21,15 @@ pub trait Pacer: Send + Sync + 'static {
     /// nothing has happened.
     fn try_admit(&self, charge: Option<&Charge<'_>>, now: Timestamp) -> Option<Admission>;
 
-    /// Judges a call, and asks the store where that has to be.
+    /// Judges a call, and asks the store where that has to be. It is judged by the time at which it is
+    /// judged: of calls that wait, none may be refused because others overtook it.
     ///
     /// # Errors
     /// [`StoreError`] when the store has to be asked and does not answer.
     async fn admit(
         &self,
         charge: Option<&Charge<'_>>,
-        now: Timestamp,
+        clock: &dyn Clock,
     ) -> Result<Admission, StoreError>;
 }
 

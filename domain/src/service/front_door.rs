@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::{
     ports::{
-        Admission, Charge, DeniedSubjects, KeyDirectory, Pacer, Spender, StoreError, TokenError,
-        TokenVerifier,
+        Admission, Charge, Clock, DeniedSubjects, KeyDirectory, Pacer, Spender, StoreError,
+        TokenError, TokenVerifier,
     },
     principal::Principal,
     time::Timestamp,
@@ -126,9 +126,10 @@ impl FrontDoor {
         &self,
         credentials: Credentials<'_>,
         method: &str,
-        now: Timestamp,
+        clock: &dyn Clock,
         trail: &mut Trail,
     ) -> Result<Arc<Principal>, Refusal> {
+        let now = clock.now();
         let token = credentials.token.ok_or(Refusal::MissingToken)?;
         let principal = self
             .verifier
@@ -150,7 +151,7 @@ impl FrontDoor {
         if trail.plan.is_none() && self.policy.key_required {
             return Err(Refusal::InvalidApiKey);
         }
-        self.charge(&principal, method, now, trail).await?;
+        self.charge(&principal, method, clock, trail).await?;
         Ok(principal)
     }
 
@@ -193,7 +194,7 @@ impl FrontDoor {
         &self,
         principal: &Principal,
         method: &str,
-        now: Timestamp,
+        clock: &dyn Clock,
         trail: &mut Trail,
     ) -> Result<(), Refusal> {
         let charge = trail.plan.as_ref().map(|plan| {
@@ -212,10 +213,13 @@ impl FrontDoor {
                 method,
             }
         });
-        let admission = if let Some(admission) = self.pacer.try_admit(charge.as_ref(), now) {
+        // Not the time at which the call came: it may have waited for an issuer's or for its own key, and
+        // by its own time a bucket that others drew from since would seem to lack more than it does.
+        let judged = self.pacer.try_admit(charge.as_ref(), clock.now());
+        let admission = if let Some(admission) = judged {
             admission
         } else {
-            let asked = self.pacer.admit(charge.as_ref(), now).await;
+            let asked = self.pacer.admit(charge.as_ref(), clock).await;
             asked.map_err(Refusal::Store)?
         };
         match admission {

@@ -11,9 +11,10 @@ fn is_admitted(answer: &Answer) {
 
 fn is_throttled(answer: &Answer) {
     answer.is_refused(429, "throttled");
-    // At one token in 100 seconds.
+    // At one token in 100 seconds, and a moment more for a call that came before one that took a token:
+    // while the key is looked up they may overtake each other.
     let wait = seconds_to_wait(answer);
-    assert!((1..=100).contains(&wait), "{answer}");
+    assert!((1..=101).contains(&wait), "{answer}");
 }
 
 /// `Retry-After`

@@ -173,7 +173,7 @@ async fn what_is_in_a_servers_memory_cannot_be_changed_by_commands() {
     let bench = Bench::on("memory:");
     let says = [
         "in the memory of the server",
-        "set usage.store to sqlite:PATH",
+        "set usage.store to a database",
     ];
     is_told(&bench, &["keys", "list"], 64, &says).await;
     is_told(&bench, &["plans", "list"], 64, &says).await;

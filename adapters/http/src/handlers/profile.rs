@@ -119,11 +119,15 @@ async fn judge(
     let principal = {
         let credentials = credentials::of(&parts.headers)
             .map_err(|why| failure::invalid_token(ErrorCode::InvalidToken, why.0))?;
-        let now = app.0.clock.now();
         let admitted = app
             .0
             .front_door
-            .admit(credentials, name(&parts.method), now, &mut report.trail)
+            .admit(
+                credentials,
+                name(&parts.method),
+                &*app.0.clock,
+                &mut report.trail,
+            )
             .await;
         admitted.map_err(|refusal| failure::of_refusal(refusal, id))?
     };

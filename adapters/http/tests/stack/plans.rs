@@ -8,6 +8,8 @@ use usher_domain::usage::{
     throttle::Throttle,
 };
 
+use usher_testkit::fakes::Behaviour;
+
 use crate::support::{ALICE, Answer, Ask, DISABLED_KEY, KEY, OTHER_KEY, Setup, World, plan_limits};
 
 const BOB: &str = "/users/bob/profile";
@@ -254,4 +256,28 @@ async fn an_assigned_plan_that_is_not_there_lets_nobody_in() {
         let other = world.ask(Ask::get(ALICE)).await;
         assert_eq!(other.code(), "profile_not_found");
     }
+}
+
+/// Keys are looked up, and issuers' keys fetched, before a call is paced.
+#[tokio::test]
+async fn a_call_that_waited_is_not_refused_because_others_overtook_it() {
+    let world = Setup {
+        plan: plan_limits(0.001, 2, 0),
+        ..Setup::default()
+    }
+    .start();
+    world.keys.behave(Behaviour::Stall);
+    let early = call(&world, "alice");
+    tokio::pin!(early);
+    tokio::select! {
+        biased;
+        answer = &mut early => panic!("{answer:?}"),
+        () = tokio::task::yield_now() => {}
+    }
+    world.clock.advance(Duration::from_secs(1));
+    world.keys.behave(Behaviour::Serve);
+    assert_eq!(call(&world, "bob").await.code(), "profile_not_found");
+    let answer = early.await;
+    assert_eq!(answer.code(), "profile_not_found");
+    assert_eq!(left(&answer), r#""throttle";r=0;t=1000"#);
 }

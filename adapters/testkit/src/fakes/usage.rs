@@ -7,7 +7,8 @@ use std::{
 use async_trait::async_trait;
 use usher_domain::{
     ports::{
-        AccountPage, Admission, Charge, KeyDirectory, Pacer, Receipt, StoreError, Taken, UsageStore,
+        AccountPage, Admission, Charge, Clock, KeyDirectory, Pacer, Receipt, StoreError, Taken,
+        UsageStore,
     },
     time::Timestamp,
     usage::{
@@ -220,8 +221,9 @@ impl Pacer for FakePacer {
     async fn admit(
         &self,
         charge: Option<&Charge<'_>>,
-        now: Timestamp,
+        clock: &dyn Clock,
     ) -> Result<Admission, StoreError> {
+        let now = clock.now();
         let accounts = self.accounts(charge);
         let mut refusals = Refusals::default();
         let mut taken = Vec::new();

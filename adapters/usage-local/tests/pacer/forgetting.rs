@@ -113,7 +113,7 @@ async fn when_there_is_no_room_newcomers_are_turned_away_and_charged_nothing() {
             Some(Admission::Admitted(_)) => known.push(caller),
             Some(Admission::Refused(refused)) => panic!("{refused:?}"),
             None => {
-                let told = pacer.admit(Some(&caller.charge(&slow)), NOON).await;
+                let told = pacer.admit(Some(&caller.charge(&slow)), &NOON).await;
                 assert_eq!(told.unwrap_err().kind(), StoreErrorKind::Overloaded);
             }
         }
@@ -128,7 +128,7 @@ async fn when_there_is_no_room_newcomers_are_turned_away_and_charged_nothing() {
     let counted = with_quota(with_per_user(plan("counted"), 0.001, 2), daily(10));
     for number in 0..100 {
         let caller = key(&format!("new {number}"));
-        let told = pacer.admit(Some(&caller.charge(&counted)), NOON).await;
+        let told = pacer.admit(Some(&caller.charge(&counted)), &NOON).await;
         assert_eq!(told.unwrap_err().kind(), StoreErrorKind::Overloaded);
         assert_eq!(store.used(&counted, &caller).await, 0);
     }
@@ -182,7 +182,7 @@ async fn a_call_that_finds_room_for_one_of_its_buckets_alone_is_charged_to_none(
     }
     for number in 0..20 {
         let caller = caller.clone().by(&format!("{number}"));
-        let told = pacer.admit(Some(&caller.charge(&plan)), NOON).await;
+        let told = pacer.admit(Some(&caller.charge(&plan)), &NOON).await;
         assert_eq!(told.unwrap_err().kind(), StoreErrorKind::Overloaded);
     }
     // Four are left of five.

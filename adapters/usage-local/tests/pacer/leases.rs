@@ -155,7 +155,7 @@ async fn what_comes_when_the_quota_is_gone_is_given_back_at_once() {
     let charge = caller.charge(&counted);
     tokio::select! {
         biased;
-        _ = pacer.admit(Some(&charge), NOON) => panic!("the store has not answered"),
+        _ = pacer.admit(Some(&charge), &NOON) => panic!("the store has not answered"),
         () = settle() => {}
     }
     assert!(is_admitted(&pacer, &free, &caller, NOON).await);
@@ -243,7 +243,7 @@ async fn gone_while_asking(
     let charge = caller.charge(plan);
     tokio::select! {
         biased;
-        _ = pacer.admit(Some(&charge), NOON) => panic!("the store has not answered"),
+        _ = pacer.admit(Some(&charge), &NOON) => panic!("the store has not answered"),
         () = settle() => {}
     }
     store.behave(Behaviour::Serve);
@@ -266,7 +266,7 @@ async fn closing_waits_for_what_is_still_to_come() {
     let charge = caller.charge(&plan);
     tokio::select! {
         biased;
-        _ = pacer.admit(Some(&charge), NOON) => panic!("the store has not answered"),
+        _ = pacer.admit(Some(&charge), &NOON) => panic!("the store has not answered"),
         () = settle() => {}
     }
     let answers = async {
@@ -288,7 +288,7 @@ async fn closing_does_not_wait_for_a_store_that_never_answers() {
     let charge = caller.charge(&plan);
     tokio::select! {
         biased;
-        _ = pacer.admit(Some(&charge), NOON) => panic!("the store has not answered"),
+        _ = pacer.admit(Some(&charge), &NOON) => panic!("the store has not answered"),
         () = settle() => {}
     }
     let started = tokio::time::Instant::now();
@@ -304,7 +304,7 @@ async fn what_a_slow_store_gives_late_is_held_and_not_asked_for_again() {
     let caller = key("k");
     let charge = caller.charge(&plan);
     for _ in 0..3 {
-        let told = pacer.admit(Some(&charge), NOON).await;
+        let told = pacer.admit(Some(&charge), &NOON).await;
         assert_eq!(told.unwrap_err().kind(), StoreErrorKind::Unavailable);
     }
     store.behave(Behaviour::Serve);
@@ -327,8 +327,8 @@ async fn a_call_that_is_refused_by_then_leaves_the_other_ones_what_it_asked_for(
         store.behave(Behaviour::Serve);
     };
     let (one, two, ()) = tokio::join!(
-        pacer.admit(Some(&charge), NOON),
-        pacer.admit(Some(&charge), NOON),
+        pacer.admit(Some(&charge), &NOON),
+        pacer.admit(Some(&charge), &NOON),
         answers
     );
     let admitted = [one.unwrap(), two.unwrap()]

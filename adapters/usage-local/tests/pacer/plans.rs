@@ -178,7 +178,7 @@ async fn without_a_plan_the_service_alone_holds_a_call_back() {
         assert!(is_admitted(&free, &plan("a"), &key("k"), NOON).await);
     }
     assert!(matches!(
-        held.admit(None, NOON).await,
+        held.admit(None, &NOON).await,
         Ok(Admission::Refused(_))
     ));
     assert_eq!((store.takes(), free.size().0), (0, 0));

@@ -44,7 +44,7 @@ async fn spend_all(
             tokio::spawn(async move {
                 let (mut admitted, mut failed) = (0, 0);
                 while failed <= errors {
-                    match pacer.admit(Some(&caller.charge(&plan)), now).await {
+                    match pacer.admit(Some(&caller.charge(&plan)), &now).await {
                         Ok(Admission::Admitted(_)) => admitted += 1,
                         Ok(Admission::Refused(_)) => break,
                         Err(_) => failed += 1,
@@ -160,7 +160,7 @@ async fn while_plans_change_no_more_than_the_quota_is_let_in() {
                 for plan in plans.iter().cycle().skip(number % 2).take(200) {
                     let caller = key("k");
                     let told = pacer
-                        .admit(Some(&caller.charge(plan)), NOON)
+                        .admit(Some(&caller.charge(plan)), &NOON)
                         .await
                         .expect("an answer");
                     if matches!(told, Admission::Admitted(_)) {
@@ -195,7 +195,7 @@ async fn all_wait(
     let tasks: Vec<_> = (0..TASKS)
         .map(|_| {
             let (pacer, plan) = (Arc::clone(pacer), plan.clone());
-            tokio::spawn(async move { pacer.admit(Some(&key("k").charge(&plan)), NOON).await })
+            tokio::spawn(async move { pacer.admit(Some(&key("k").charge(&plan)), &NOON).await })
         })
         .collect();
     settle().await;
@@ -217,7 +217,7 @@ async fn many_who_wait_cost_one_call_to_the_store() {
     let caller = key("k");
     while store.used(&plan, &caller).await < 1000 {
         pacer
-            .admit(Some(&caller.charge(&plan)), NOON)
+            .admit(Some(&caller.charge(&plan)), &NOON)
             .await
             .unwrap();
     }
@@ -238,7 +238,7 @@ async fn a_store_that_has_nothing_left_says_so_to_all_who_wait_at_once() {
     let (other, pacer) = (pacer(store.clone()), Arc::new(pacer(store.clone())));
     let plan = with_quota(plan("a"), daily(1));
     other
-        .admit(Some(&key("k").charge(&plan)), NOON)
+        .admit(Some(&key("k").charge(&plan)), &NOON)
         .await
         .unwrap();
     let before = store.takes();
@@ -282,7 +282,7 @@ async fn a_store_that_fails_says_so_to_all_who_wait_at_once() {
     // Nothing was charged, and the next one is let in.
     store.behave(Behaviour::Serve);
     assert!(matches!(
-        pacer.admit(Some(&key("k").charge(&plan)), NOON).await,
+        pacer.admit(Some(&key("k").charge(&plan)), &NOON).await,
         Ok(Admission::Admitted(_))
     ));
 }
@@ -295,14 +295,14 @@ async fn what_is_held_is_let_in_while_the_store_is_out_of_reach() {
     let caller = key("k");
     while store.used(&plan, &caller).await < 1000 {
         pacer
-            .admit(Some(&caller.charge(&plan)), NOON)
+            .admit(Some(&caller.charge(&plan)), &NOON)
             .await
             .unwrap();
     }
     store.behave(Behaviour::Fail(StoreErrorKind::Unavailable));
     let mut held = 0;
     let error = loop {
-        match pacer.admit(Some(&caller.charge(&plan)), NOON).await {
+        match pacer.admit(Some(&caller.charge(&plan)), &NOON).await {
             Ok(told) => {
                 assert!(matches!(told, Admission::Admitted(_)));
                 held += 1;
@@ -313,7 +313,12 @@ async fn what_is_held_is_let_in_while_the_store_is_out_of_reach() {
     assert!(held > 50, "{held}");
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     store.behave(Behaviour::Serve);
-    assert!(pacer.admit(Some(&caller.charge(&plan)), NOON).await.is_ok());
+    assert!(
+        pacer
+            .admit(Some(&caller.charge(&plan)), &NOON)
+            .await
+            .is_ok()
+    );
 }
 
 /// A store that lives in the past.
@@ -349,7 +354,7 @@ async fn a_store_that_speaks_of_a_period_that_is_over_is_an_error_and_not_asked_
     let pacer = pacer(Arc::new(Yesterdays(Arc::clone(&store))));
     let plan = with_quota(plan("a"), daily(1));
     for calls in 1..=2 {
-        let told = pacer.admit(Some(&key("k").charge(&plan)), NOON).await;
+        let told = pacer.admit(Some(&key("k").charge(&plan)), &NOON).await;
         assert_eq!(told.unwrap_err().kind(), StoreErrorKind::Internal);
         assert_eq!(store.takes(), calls);
     }

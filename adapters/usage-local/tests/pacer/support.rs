@@ -141,7 +141,7 @@ pub(crate) async fn admit(
     let charge = caller.charge(plan);
     match pacer.try_admit(Some(&charge), now) {
         Some(admission) => admission,
-        None => pacer.admit(Some(&charge), now).await.expect("an answer"),
+        None => pacer.admit(Some(&charge), &now).await.expect("an answer"),
     }
 }
 
