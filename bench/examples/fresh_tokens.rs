@@ -1,7 +1,8 @@
 //! Tokens for `bench/http --fresh-tokens`, each of them another.
 //!
-//! Arguments: a folder, how many, whose, and the time in seconds since the epoch. In the folder it
-//! writes `tokens`, one a line, and the issuer's `jwks.json`. They are good for a day.
+//! Arguments: a folder, how many, whose, a stride, and the time in seconds since the epoch. With a stride
+//! each has a subject of its own, with a number behind it that grows by the stride. In the folder it writes
+//! `tokens`, one a line, and the issuer's `jwks.json`. They are good for a day.
 
 use std::{fmt::Write as _, fs, io, num::NonZero, ops::Range, path::Path, thread};
 
@@ -12,12 +13,13 @@ const DAY: i64 = 86_400;
 
 fn main() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, count, subject, now] = arguments.as_slice() else {
+    let [folder, count, subject, stride, now] = arguments.as_slice() else {
         return Err(io::Error::other(
-            "usage: fresh_tokens FOLDER COUNT SUBJECT NOW",
+            "usage: fresh_tokens FOLDER COUNT SUBJECT STRIDE NOW",
         ));
     };
     let count: usize = count.parse().map_err(io::Error::other)?;
+    let stride: usize = stride.parse().map_err(io::Error::other)?;
     let now: i64 = now.parse().map_err(io::Error::other)?;
     let key = TestKey::new("RS256", "fresh");
     // A signature takes thirty times as long as its verification, so every core signs.
@@ -26,7 +28,11 @@ fn main() -> io::Result<()> {
     let mint = |numbers: Range<usize>| {
         let mut lines = String::new();
         for number in numbers {
-            let token = key.sign(&claims(subject, number, now, now + DAY));
+            let subject = match stride {
+                0 => subject.clone(),
+                stride => format!("{subject}{}", number * stride),
+            };
+            let token = key.sign(&claims(&subject, number, now, now + DAY));
             writeln!(lines, "{token}").expect("a string takes it");
         }
         lines

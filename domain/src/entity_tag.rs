@@ -18,6 +18,12 @@ impl EntityTag {
         Self(Sha256::digest(canonical.as_bytes()).into())
     }
 
+    /// The SHA-256 that the tag is, for a store to keep.
+    #[must_use]
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The tag without its quotes: 43 characters of URL-safe base64.
     #[must_use]
     pub fn opaque(&self) -> String {

@@ -111,6 +111,23 @@ impl Profile {
         }
     }
 
+    /// Reads what a store wrote out of [`as_json`](Self::as_json) and kept with the
+    /// [tag's digest](EntityTag::digest). A text that has this very digest is as it was written, and
+    /// need not be read to know so; any other is judged like
+    /// [anybody's](Self::from_stored_json).
+    ///
+    /// # Errors
+    /// Those of [`from_stored_json`](Self::from_stored_json).
+    pub fn from_stored_canonical(text: String, digest: &[u8]) -> Result<Self, ProfileError> {
+        let tag = EntityTag::of(&text);
+        if tag.digest() == digest {
+            let canonical = text.into();
+            Ok(Self { canonical, tag })
+        } else {
+            Self::from_stored_json(text.as_bytes())
+        }
+    }
+
     /// Makes a profile of attributes that a store holds in a form of its own. A `userId` among them
     /// is left out.
     ///
@@ -196,6 +213,23 @@ pub(crate) fn names(member: &Value, user_id: &UserId) -> Result<(), Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_trusted_when_its_digest_says_that_it_was_written_here() {
+        let written = Profile::from_stored_json(br#"{"a":1,"b":[true]}"#).unwrap();
+        let digest = written.tag().digest();
+        let read =
+            |text: &str, digest: &[u8]| Profile::from_stored_canonical(text.to_owned(), digest);
+        assert_eq!(read(written.as_json(), digest).unwrap(), written);
+        // Somebody else's hand: another text under the old digest, or none.
+        for (text, digest) in [
+            (r#"{"b":[true], "a":1.0}"#, &digest[..]),
+            (r#"{"a":1,"b":[true]}"#, b""),
+        ] {
+            assert_eq!(read(text, digest).unwrap(), written, "{text}");
+        }
+        assert!(read(r#"{"_a":1}"#, digest).is_err());
+    }
 
     fn id() -> UserId {
         UserId::parse("u\"1").unwrap()

@@ -9,7 +9,7 @@ use usher_domain::ports::StoreError;
 
 use crate::error::{migration_error, store_error};
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (
         1,
         "profiles",
@@ -19,6 +19,11 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
         2,
         "usage",
         include_str!("../../../migrations/sqlite/0002_usage.sql"),
+    ),
+    (
+        3,
+        "digest",
+        include_str!("../../../migrations/sqlite/0003_digest.sql"),
     ),
 ];
 

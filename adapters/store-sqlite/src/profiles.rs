@@ -34,16 +34,17 @@ impl SqliteProfileStore {
 #[async_trait]
 impl ProfileStore for SqliteProfileStore {
     async fn get(&self, id: &UserId) -> Result<Option<StoredProfile>, StoreError> {
-        let row: Option<(i64, i64, String)> =
-            sqlx::query_as("SELECT id, revision, body FROM profiles WHERE user_id = ?")
+        let row: Option<(i64, i64, String, Option<Vec<u8>>)> =
+            sqlx::query_as("SELECT id, revision, body, digest FROM profiles WHERE user_id = ?")
                 .bind(id.as_str())
                 .fetch_optional(&self.database.readers)
                 .await
                 .map_err(|error| store_error("read a profile", error))?;
-        let Some((number, revision, body)) = row else {
+        let Some((number, revision, body, digest)) = row else {
             return Ok(None);
         };
-        let profile = Profile::from_stored_json(body.as_bytes()).map_err(|error| {
+        let read = Profile::from_stored_canonical(body, &digest.unwrap_or_default());
+        let profile = read.map_err(|error| {
             let place = format!("SQLite: table profiles, column body, row id {number}");
             StoreError::new(StoreErrorKind::Corrupt, place).caused_by(error)
         })?;
@@ -64,13 +65,14 @@ impl ProfileStore for SqliteProfileStore {
         match expected {
             Expected::Anything => {
                 let revision: i64 = sqlx::query_scalar(
-                    "INSERT INTO profiles (user_id, body) VALUES (?, ?) \
+                    "INSERT INTO profiles (user_id, body, digest) VALUES (?, ?, ?) \
                      ON CONFLICT (user_id) DO UPDATE \
-                     SET body = excluded.body, revision = revision + 1 \
+                     SET body = excluded.body, digest = excluded.digest, revision = revision + 1 \
                      RETURNING revision",
                 )
                 .bind(id.as_str())
                 .bind(profile.as_json())
+                .bind(digest(profile))
                 .fetch_one(writer)
                 .await
                 .map_err(failed)?;
@@ -82,11 +84,12 @@ impl ProfileStore for SqliteProfileStore {
             }
             Expected::Absent => {
                 let done = sqlx::query(
-                    "INSERT INTO profiles (user_id, body) VALUES (?, ?) \
+                    "INSERT INTO profiles (user_id, body, digest) VALUES (?, ?, ?) \
                      ON CONFLICT (user_id) DO NOTHING",
                 )
                 .bind(id.as_str())
                 .bind(profile.as_json())
+                .bind(digest(profile))
                 .execute(writer)
                 .await
                 .map_err(failed)?;
@@ -101,10 +104,11 @@ impl ProfileStore for SqliteProfileStore {
                     return Ok(Put::Conflict);
                 };
                 let done = sqlx::query(
-                    "UPDATE profiles SET body = ?, revision = revision + 1 \
+                    "UPDATE profiles SET body = ?, digest = ?, revision = revision + 1 \
                      WHERE user_id = ? AND id = ? AND revision = ?",
                 )
                 .bind(profile.as_json())
+                .bind(digest(profile))
                 .bind(id.as_str())
                 .bind(number)
                 .bind(revision)
@@ -157,6 +161,10 @@ impl ProfileStore for SqliteProfileStore {
             .map(drop)
             .map_err(|error| store_error("answer", error))
     }
+}
+
+fn digest(profile: &Profile) -> &[u8] {
+    &profile.tag().digest()[..]
 }
 
 fn version(number: i64, revision: i64) -> Version {
