@@ -14,6 +14,7 @@ mod connect;
 mod error;
 mod item;
 mod merge;
+mod origins;
 mod profiles;
 #[cfg(test)]
 mod properties;

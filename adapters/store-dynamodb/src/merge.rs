@@ -5,13 +5,19 @@
 //! (a text in place of a list) was meant to replace it. What is left would lose the type behind its
 //! caller's back: a list with the same element twice in place of a set, say. It is refused.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    mem::discriminant,
+};
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use serde_json::{Map, Value};
 use usher_domain::json::{Violation, portable};
 
-use crate::attributes::{decoded, encoded, is_exact, place_of, shown, spelled, to_attribute};
+use crate::{
+    attributes::{decoded, encoded, is_exact, place_of, shown, spelled, to_attribute},
+    origins::Origins,
+};
 
 const EMPTY_SET: &str = "another program keeps a set here, and no set is empty: remove it instead";
 const TWICE: &str = "another program keeps a set here, and nothing is in a set twice";
@@ -155,9 +161,6 @@ impl Merge<'_> {
         }
     }
 
-    /// Elements have no names. So those that are shown alike are the same, first at both ends, then
-    /// wherever they have moved to. As many left over on either side are the same in their order, and
-    /// changed.
     fn elements(
         &mut self,
         stored: &[AttributeValue],
@@ -165,43 +168,16 @@ impl Merge<'_> {
         new: &[Value],
         place: &str,
     ) -> Vec<AttributeValue> {
-        let alike = |(seen, new): &(&Value, &Value)| seen == new;
-        let head = seen.iter().zip(new).take_while(alike).count();
-        let rest = seen.len().min(new.len()) - head;
-        let both_ends = seen.iter().rev().zip(new.iter().rev());
-        let tail = both_ends.take(rest).take_while(alike).count();
-        let old_middle = head..stored.len() - tail;
-
-        let mut unmoved: HashMap<String, Vec<usize>> = HashMap::new();
-        for index in old_middle.clone().rev() {
-            let spelled = portable::canonical(&seen[index]);
-            unmoved.entry(spelled).or_default().push(index);
-        }
-        let mut origins: Vec<Option<usize>> = vec![None; new.len()];
-        for (index, value) in new.iter().enumerate() {
-            origins[index] = if index < head {
-                Some(index)
-            } else if index >= new.len() - tail {
-                Some(stored.len() - (new.len() - index))
-            } else {
-                let spelled = portable::canonical(value);
-                unmoved.get_mut(&spelled).and_then(Vec::pop)
-            };
-        }
-        let mut gone: Vec<usize> = unmoved.into_values().flatten().collect();
-        gone.sort_unstable();
-        let added: Vec<usize> = (0..new.len()).filter(|at| origins[*at].is_none()).collect();
-        if gone.len() == added.len() {
-            for (origin, index) in gone.iter().zip(&added) {
-                origins[*index] = Some(*origin);
-            }
-        } else if gone.iter().any(|origin| {
-            let loses = is_more_than_json(&stored[*origin]);
-            loses
-                && added
-                    .iter()
-                    .any(|index| is_of_one_kind(&seen[*origin], &new[*index]))
-        }) {
+        let Origins {
+            origins,
+            gone,
+            added,
+        } = Origins::of(seen, new);
+        let kinds: HashSet<_> = added.iter().map(|at| discriminant(&new[*at])).collect();
+        let may_be_lost = |origin: &usize| {
+            kinds.contains(&discriminant(&seen[*origin])) && is_more_than_json(&stored[*origin])
+        };
+        if gone.iter().any(may_be_lost) {
             self.refuse(place, WHICH);
         }
         let element = |(index, value): (usize, &Value)| match origins[index] {
@@ -229,8 +205,4 @@ fn bytes(text: &str) -> Option<Blob> {
 /// of a long one: it was meant to be another.
 fn is_more_than_json(attribute: &AttributeValue) -> bool {
     !matches!(attribute, AttributeValue::N(_)) && !is_exact(attribute)
-}
-
-fn is_of_one_kind(one: &Value, other: &Value) -> bool {
-    std::mem::discriminant(one) == std::mem::discriminant(other)
 }

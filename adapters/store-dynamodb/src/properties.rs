@@ -287,6 +287,38 @@ proptest! {
     }
 
     #[test]
+    fn one_element_goes_one_comes_and_one_changes_and_the_types_of_all_are_kept(
+        values in collection::vec((attribute(), attribute()), 2..6),
+        (goes, changes, comes) in any::<(Index, Index, Index)>()
+    ) {
+        let element = |(id, (one, two)): (usize, (AttributeValue, AttributeValue))| {
+            let members = [
+                ("id".to_owned(), AttributeValue::N(id.to_string())),
+                ("one".to_owned(), one),
+                ("two".to_owned(), two),
+                ("state".to_owned(), AttributeValue::S("old".to_owned())),
+            ];
+            AttributeValue::M(members.into())
+        };
+        let mut elements: Vec<_> = values.into_iter().enumerate().map(element).collect();
+        let item = Item::from([("a".to_owned(), AttributeValue::L(elements.clone()))]);
+        let mut wanted = shown(&item).attributes();
+        let list = wanted["a"].as_array_mut().unwrap();
+        let goes = goes.index(elements.len());
+        elements.remove(goes);
+        list.remove(goes);
+        let changes = changes.index(elements.len());
+        *stored_at(&mut elements[changes], &["state".to_owned()]) = AttributeValue::N("7".to_owned());
+        list[changes]["state"] = json!(7);
+        let comes = comes.index(elements.len() + 1);
+        elements.insert(comes, AttributeValue::S("new".to_owned()));
+        list.insert(comes, json!("new"));
+        let change = change(&item, &profile(wanted)).unwrap();
+        let after = &applied(&item, &change)["a"];
+        prop_assert!(same(after, &AttributeValue::L(elements)), "{after:?}");
+    }
+
+    #[test]
     fn elements_that_only_move_stay_what_they_are(
         elements in collection::vec(attribute(), 0..6).prop_shuffle(), seed in any::<u64>()
     ) {
