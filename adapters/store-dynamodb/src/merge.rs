@@ -169,7 +169,7 @@ impl Merge<'_> {
         place: &str,
     ) -> Vec<AttributeValue> {
         let Origins {
-            origins,
+            come_from,
             gone,
             added,
         } = Origins::of(seen, new);
@@ -180,7 +180,7 @@ impl Merge<'_> {
         if gone.iter().any(may_be_lost) {
             self.refuse(place, WHICH);
         }
-        let element = |(index, value): (usize, &Value)| match origins[index] {
+        let element = |(index, value): (usize, &Value)| match come_from[index] {
             Some(origin) => {
                 let place = place_of(&index.to_string(), place);
                 self.value(&stored[origin], &seen[origin], value, &place)

@@ -12,7 +12,7 @@ const PAIRS: usize = 4 * 1024;
 #[derive(Debug)]
 pub(crate) struct Origins {
     /// For each new element the index of the old one that it is, or was before it was changed.
-    pub(crate) origins: Vec<Option<usize>>,
+    pub(crate) come_from: Vec<Option<usize>>,
     /// Old elements that no new one comes from.
     pub(crate) gone: Vec<usize>,
     /// New elements that come from no old one.
@@ -28,7 +28,7 @@ impl Origins {
         found.pair_by_likeness(old, new);
         if found.gone.len() == found.added.len() {
             for (origin, index) in found.gone.drain(..).zip(found.added.drain(..)) {
-                found.origins[index] = Some(origin);
+                found.come_from[index] = Some(origin);
             }
         }
         found
@@ -62,7 +62,7 @@ impl Origins {
         gone.sort_unstable();
         let added = (0..new.len()).filter(|at| origins[*at].is_none()).collect();
         Self {
-            origins,
+            come_from: origins,
             gone,
             added,
         }
@@ -94,16 +94,16 @@ impl Origins {
                     .iter()
                     .filter(|pair| pair.1 == *origin || pair.2 == *index);
                 if rivals.count() == 1 {
-                    self.origins[*index] = Some(*origin);
+                    self.come_from[*index] = Some(*origin);
                 }
                 // Of several that are as like as each other none is it, and nothing less alike is.
                 decided.0.insert(*origin);
                 decided.1.insert(*index);
             }
         }
-        let paired: HashSet<_> = self.origins.iter().flatten().copied().collect();
+        let paired: HashSet<_> = self.come_from.iter().flatten().copied().collect();
         self.gone.retain(|origin| !paired.contains(origin));
-        self.added.retain(|index| self.origins[*index].is_none());
+        self.added.retain(|index| self.come_from[*index].is_none());
     }
 }
 
