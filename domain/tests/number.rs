@@ -51,6 +51,26 @@ proptest! {
     #![proptest_config(cases(1000))]
 
     #[test]
+    fn what_is_shown_of_any_number_is_portable_and_what_a_double_keeps_of_it(
+        literal in "-?[1-9](\\.[0-9]{0,37})?E(-?(1[01][0-9]|[0-9]{1,2})|12[0-5])"
+    ) {
+        let shown = number::nearest(&literal).unwrap();
+        prop_assert_eq!(number::parse(&written(&shown)), Ok(shown.clone()));
+        match number::parse(&literal) {
+            Ok(kept) => prop_assert_eq!(kept, shown),
+            Err(why) => {
+                prop_assert_eq!(why, NOT_KEPT);
+                let double: f64 = literal.parse().unwrap();
+                let below = double.abs().next_down().copysign(double);
+                prop_assert!(
+                    shown.as_f64() == Some(double)
+                        || double.abs() >= 1e126 && shown.as_f64() == Some(below)
+                );
+            }
+        }
+    }
+
+    #[test]
     fn a_doubles_shortest_form_reads_as_that_double(double in decimals::double()) {
         for literal in [decimals::shortest(double), format!("{double}"), format!("{double:?}")] {
             let number = number::parse(&literal).unwrap();

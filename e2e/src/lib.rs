@@ -12,6 +12,7 @@
 //!   development key; see below.
 //! * `command::…`, `dev::…`: exit codes, signals and what `usher dev` prints.
 //! * `durability::…`: `kill -9` while writing.
+//! * `filled_tables::…`: a `DynamoDB` table that `boto3` filled, with types that JSON does not have.
 //! * `usage::…`: plans, keys and quotas over the lives of servers.
 //! * `identity::…`: tokens of others, with the tools that `.ci/identity-tools` installs: npm's
 //!   cognito-local and jose, `PyPI`'s `PyJWT`, and npm's aws-jwt-verify for its judgement.

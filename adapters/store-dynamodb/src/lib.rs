@@ -4,6 +4,10 @@
 //! types, as the article's Python handler reads and writes them. What Usher adds is one attribute,
 //! `_usher`, with the version that makes writes conditional.
 //!
+//! An item may be another program's too: without `_usher`, with attributes of its own or with types
+//! that JSON does not have. Such an item is never replaced whole: what is written changes the
+//! attributes that it touches, and keeps their types or is refused (`merge`).
+//!
 //! Plans, keys and what was spent are in a table of their own, the control table.
 
 mod account_items;
@@ -11,13 +15,20 @@ mod account_list;
 mod account_updates;
 mod attributes;
 mod changes;
+mod condition;
 mod connect;
 mod control;
 mod error;
+mod item;
 mod key_items;
 mod keys;
+mod merge;
+mod origins;
 mod profiles;
+#[cfg(test)]
+mod properties;
 mod table;
+mod update;
 mod usage;
 
 pub use connect::{Dynamo, DynamoSettings};

@@ -1,41 +1,31 @@
-use std::collections::HashMap;
-
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
-    operation::{
-        delete_item::DeleteItemError, put_item::PutItemError, update_item::UpdateItemError,
-    },
+    operation::{delete_item::DeleteItemError, put_item::PutItemError},
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use usher_domain::{
-    ports::{
-        Deleted, Expected, ProfileStore, Put, StoreError, StoreErrorKind, StoredProfile, Version,
-    },
+    ports::{Deleted, Expected, ProfileStore, Put, StoreError, StoreErrorKind, StoredProfile},
     profile::Profile,
     user_id::UserId,
 };
-use uuid::Uuid;
 
 use crate::{
-    attributes::{from_attributes, to_attribute},
+    attributes::Item,
+    condition::Condition,
     connect::Dynamo,
     error::store_error,
+    item::{self, KEY, Seen},
+    update::{Found, found},
 };
 
-const KEY: &str = "userId";
-const META: &str = "_usher";
-const VERSION: &str = "v";
-
-/// The version of an item that somebody else wrote, without our metadata.
-const UNCLAIMED: &str = "";
+/// So often a write that expects anything is tried again when somebody else's came in between.
+const ATTEMPTS: usize = 16;
 
 /// Profiles as items of a table.
 #[derive(Debug, Clone)]
 pub struct DynamoProfileStore {
-    dynamo: Dynamo,
+    pub(crate) dynamo: Dynamo,
 }
-
-type Item = HashMap<String, AttributeValue>;
 
 impl DynamoProfileStore {
     /// Profiles in a table.
@@ -44,12 +34,16 @@ impl DynamoProfileStore {
         Self { dynamo }
     }
 
-    async fn item(&self, id: &UserId, consistent: bool) -> Result<Option<Item>, StoreError> {
+    pub(crate) async fn item(
+        &self,
+        id: &UserId,
+        consistent: bool,
+    ) -> Result<Option<Item>, StoreError> {
         self.dynamo
             .client
             .get_item()
             .table_name(&self.dynamo.table)
-            .key(KEY, AttributeValue::S(id.as_str().to_owned()))
+            .key(KEY, item::key(id))
             .consistent_read(consistent)
             .send()
             .await
@@ -57,150 +51,137 @@ impl DynamoProfileStore {
             .map_err(|error| store_error("read a profile", error))
     }
 
-    async fn latest(&self, id: &UserId) -> Result<Option<StoredProfile>, StoreError> {
-        let item = self.item(id, true).await?;
-        item.map(|item| self.read(item)).transpose()
+    pub(crate) fn corrupt(&self, what: &str) -> StoreError {
+        let table = &self.dynamo.table;
+        StoreError::new(
+            StoreErrorKind::Corrupt,
+            format!("DynamoDB: table {table}, {what}"),
+        )
     }
 
-    fn read(&self, mut item: Item) -> Result<StoredProfile, StoreError> {
-        let corrupt = |what: String| {
-            let table = &self.dynamo.table;
-            StoreError::new(
-                StoreErrorKind::Corrupt,
-                format!("DynamoDB: table {table}, {what}"),
-            )
+    fn read(&self, item: &Item) -> Result<StoredProfile, StoreError> {
+        item::read(item).map_err(|what| self.corrupt(&what))
+    }
+
+    /// Replaces the item whole, in one round trip, where it is Usher's alone.
+    async fn put_whole(
+        &self,
+        id: &UserId,
+        profile: &Profile,
+        expected: &Expected,
+    ) -> Result<Whole, StoreError> {
+        let condition = Condition::of_replacing(expected);
+        let request = self
+            .dynamo
+            .client
+            .put_item()
+            .table_name(&self.dynamo.table)
+            .set_item(Some(item::of_profile(id, profile)))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_names(Some(condition.names))
+            .set_expression_attribute_values(condition.values);
+        let request = match expected {
+            Expected::Anything => request
+                .return_values(ReturnValue::AllOld)
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                ),
+            Expected::Absent | Expected::Version(_) => request,
         };
-        let version = match item.remove(META) {
-            None => Version::new(UNCLAIMED),
-            Some(meta) => meta
-                .as_m()
-                .ok()
-                .and_then(|meta| meta.get(VERSION)?.as_s().ok())
-                .map(|version| Version::new(version.as_str()))
-                .ok_or_else(|| corrupt(format!("attribute {META}")))?,
-        };
-        // Other names with an underscore are another tool's bookkeeping, and not the user's.
-        item.retain(|name, _| name != KEY && !name.starts_with('_'));
-        let attributes = from_attributes(item, "").map_err(corrupt)?;
-        let profile = Profile::from_attributes(attributes)
-            .map_err(|error| corrupt("an item's attributes".to_owned()).caused_by(error))?;
-        Ok(StoredProfile { profile, version })
-    }
-
-    fn write(id: &UserId, profile: &Profile) -> Item {
-        let mut item: Item = profile
-            .attributes()
-            .iter()
-            .map(|(name, value)| (name.clone(), to_attribute(value)))
-            .collect();
-        item.insert(KEY.to_owned(), AttributeValue::S(id.as_str().to_owned()));
-        item.insert(META.to_owned(), new_meta());
-        item
-    }
-}
-
-/// A write's condition, in `DynamoDB`'s terms.
-struct Condition {
-    expression: Option<String>,
-    names: Option<HashMap<String, String>>,
-    values: Option<Item>,
-}
-
-impl Condition {
-    fn exists() -> Self {
-        Self {
-            expression: Some("attribute_exists(#key)".to_owned()),
-            names: Some([("#key".to_owned(), KEY.to_owned())].into()),
-            values: None,
+        match request.send().await {
+            Ok(answer) => Ok(Whole::Done(match expected {
+                Expected::Absent => Put::Created,
+                Expected::Anything if answer.attributes.is_none() => Put::Created,
+                Expected::Anything | Expected::Version(_) => Put::Replaced,
+            })),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Whole::Found(found(failed.item())))
+                }
+                _ => Err(store_error("write a profile", error)),
+            },
         }
     }
 
-    fn of(expected: &Expected) -> Self {
-        let (expression, names): (_, &[_]) = match expected {
-            Expected::Anything => {
-                return Self {
-                    expression: None,
-                    names: None,
-                    values: None,
-                };
-            }
-            Expected::Absent => ("attribute_not_exists(#key)", &[("#key", KEY)]),
-            Expected::Version(version) if version.as_str() == UNCLAIMED => (
-                "attribute_exists(#key) AND attribute_not_exists(#meta)",
-                &[("#key", KEY), ("#meta", META)],
-            ),
-            Expected::Version(_) => (
-                "#meta.#version = :version",
-                &[("#meta", META), ("#version", VERSION)],
-            ),
-        };
-        let values = match expected {
-            Expected::Version(version) if version.as_str() != UNCLAIMED => {
-                let version = AttributeValue::S(version.as_str().to_owned());
-                Some(Item::from([(":version".to_owned(), version)]))
-            }
-            _ => None,
-        };
-        let owned = |(short, name): &(&str, &str)| ((*short).to_owned(), (*name).to_owned());
-        Self {
-            expression: Some(expression.to_owned()),
-            names: Some(names.iter().map(owned).collect()),
-            values,
+    /// Writes `profile` over whatever there is, without a loss of what others keep in it.
+    async fn put_over(&self, id: &UserId, profile: &Profile) -> Result<Put, StoreError> {
+        let mut found = None;
+        for _ in 0..ATTEMPTS {
+            let Some(item) = found.take() else {
+                match self.put_whole(id, profile, &Expected::Anything).await? {
+                    Whole::Done(put) => return Ok(put),
+                    Whole::Found(item) => found = item,
+                }
+                continue;
+            };
+            let version = item::version(&item).map_err(|what| self.corrupt(&what))?;
+            found = if let Some(version) = version {
+                match self.update(id, &item, version, profile).await? {
+                    Ok(put) => return Ok(put),
+                    Err(item) => item,
+                }
+            } else {
+                match self.claim(id).await? {
+                    Ok(item) => Some(item),
+                    Err(item) => item,
+                }
+            };
         }
+        Ok(Put::Conflict)
+    }
+
+    /// Writes `profile` over an item that must not be replaced whole, if it is still as it was seen.
+    async fn put_carefully(
+        &self,
+        id: &UserId,
+        profile: &Profile,
+        seen: Seen<'_>,
+    ) -> Result<Put, StoreError> {
+        let item = match seen {
+            Seen::Unclaimed => self.claim(id).await?.ok(),
+            Seen::At { version, .. } => self
+                .item(id, true)
+                .await?
+                .filter(|item| matches!(item::version(item), Ok(Some(found)) if found == version)),
+        };
+        let Some(item) = item else {
+            return Ok(Put::Conflict);
+        };
+        let Ok(Some(version)) = item::version(&item) else {
+            return Ok(Put::Conflict);
+        };
+        let put = self.update(id, &item, version, profile).await?;
+        Ok(put.unwrap_or(Put::Conflict))
     }
 }
 
-/// Never the same version twice, also not after a delete: a writer that still holds an old one must
-/// not find it again.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "no sequence is at hand here, and none is needed"
-)]
-fn new_meta() -> AttributeValue {
-    let version = AttributeValue::S(Uuid::new_v4().simple().to_string());
-    AttributeValue::M([(VERSION.to_owned(), version)].into())
+/// What came of replacing an item whole.
+enum Whole {
+    Done(Put),
+    /// It was not as expected. The item, if it is known.
+    Found(Found),
 }
 
 #[async_trait]
 impl ProfileStore for DynamoProfileStore {
     async fn get(&self, id: &UserId) -> Result<Option<StoredProfile>, StoreError> {
         let item = self.item(id, self.dynamo.consistent_reads).await?;
-        item.map(|item| self.read(item)).transpose()
+        item.map(|item| self.read(&item)).transpose()
     }
 
     async fn get_for_write(&self, id: &UserId) -> Result<Option<StoredProfile>, StoreError> {
         // Always consistent: a write that relies on a stale version would be refused for nothing.
-        let Some(stored) = self.latest(id).await? else {
+        let Some(item) = self.item(id, true).await? else {
             return Ok(None);
         };
-        if stored.version.as_str() != UNCLAIMED {
+        let stored = self.read(&item)?;
+        if Seen::of(&stored.version) != Seen::Unclaimed {
             return Ok(Some(stored));
         }
-        let claimed = self
-            .dynamo
-            .client
-            .update_item()
-            .table_name(&self.dynamo.table)
-            .key(KEY, AttributeValue::S(id.as_str().to_owned()))
-            .update_expression("SET #meta = :meta")
-            .condition_expression("attribute_exists(#key) AND attribute_not_exists(#meta)")
-            .expression_attribute_names("#key", KEY)
-            .expression_attribute_names("#meta", META)
-            .expression_attribute_values(":meta", new_meta())
-            .return_values(ReturnValue::AllNew)
-            .send()
-            .await;
-        match claimed {
-            Ok(answer) => answer.attributes.map(|item| self.read(item)).transpose(),
+        match self.claim(id).await? {
+            Ok(claimed) => self.read(&claimed).map(Some),
             // Somebody else claimed or deleted it: what is there now is what counts.
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                self.latest(id).await
-            }
-            Err(error) => Err(store_error("claim a profile", error)),
+            Err(found) => found.map(|item| self.read(&item)).transpose(),
         }
     }
 
@@ -210,49 +191,21 @@ impl ProfileStore for DynamoProfileStore {
         profile: &Profile,
         expected: &Expected,
     ) -> Result<Put, StoreError> {
-        let request = self
-            .dynamo
-            .client
-            .put_item()
-            .table_name(&self.dynamo.table)
-            .set_item(Some(Self::write(id, profile)));
-        let request = match expected {
-            Expected::Anything => request.return_values(ReturnValue::AllOld),
-            Expected::Absent | Expected::Version(_) => request,
-        };
-        let Condition {
-            expression,
-            names,
-            values,
-        } = Condition::of(expected);
-        let request = request
-            .set_condition_expression(expression)
-            .set_expression_attribute_names(names)
-            .set_expression_attribute_values(values);
-        match request.send().await {
-            Ok(answer) => Ok(match expected {
-                Expected::Absent => Put::Created,
-                Expected::Anything if answer.attributes.is_none() => Put::Created,
-                Expected::Anything | Expected::Version(_) => Put::Replaced,
-            }),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(Put::Conflict)
-            }
-            Err(error) => Err(store_error("write a profile", error)),
+        if let Expected::Version(version) = expected
+            && let seen @ (Seen::Unclaimed | Seen::At { careful: true, .. }) = Seen::of(version)
+        {
+            return self.put_carefully(id, profile, seen).await;
+        }
+        if *expected == Expected::Anything {
+            return self.put_over(id, profile).await;
+        }
+        match self.put_whole(id, profile, expected).await? {
+            Whole::Done(put) => Ok(put),
+            Whole::Found(_) => Ok(Put::Conflict),
         }
     }
 
     async fn delete(&self, id: &UserId, expected: &Expected) -> Result<Deleted, StoreError> {
-        let request = self
-            .dynamo
-            .client
-            .delete_item()
-            .table_name(&self.dynamo.table)
-            .key(KEY, AttributeValue::S(id.as_str().to_owned()));
         let condition = match expected {
             Expected::Absent => {
                 let found = self.item(id, true).await?.is_some();
@@ -265,17 +218,17 @@ impl ProfileStore for DynamoProfileStore {
             // A condition, and not the returned old item, says whether there was one: it is judged
             // together with the deletion everywhere, DynamoDB Local included.
             Expected::Anything => Condition::exists(),
-            Expected::Version(_) => Condition::of(expected),
+            Expected::Version(version) => Condition::of_seen(Seen::of(version)),
         };
-        let Condition {
-            expression,
-            names,
-            values,
-        } = condition;
-        let request = request
-            .set_condition_expression(expression)
-            .set_expression_attribute_names(names)
-            .set_expression_attribute_values(values)
+        let request = self
+            .dynamo
+            .client
+            .delete_item()
+            .table_name(&self.dynamo.table)
+            .key(KEY, item::key(id))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_names(Some(condition.names))
+            .set_expression_attribute_values(condition.values)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match request.send().await {
             Ok(_) => Ok(Deleted::Deleted),

@@ -117,19 +117,19 @@ async fn an_item_without_metadata_is_claimed_by_its_first_conditional_write() {
 }
 
 #[tokio::test]
-async fn an_attribute_without_a_json_form_is_reported_with_its_place() {
+async fn an_attribute_that_no_profile_can_hold_is_reported_with_its_place() {
     let settings = settings(true).await;
     let store = DynamoProfileStore::new(Dynamo::open(&settings).await.unwrap());
-    let digits = AttributeValue::N("0.1234567890123456789012345678901234567".to_owned());
+    let text = AttributeValue::S("a\0b".to_owned());
     put_raw(
         &settings,
         "alice",
-        &[("a", AttributeValue::L(vec![digits]))],
+        &[("a/b", AttributeValue::L(vec![text]))],
     )
     .await;
     let error = store.get(&alice()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
-    assert!(error.to_string().contains("/a/0"), "{error}");
+    assert!(error.to_string().contains("/a~1b/0: "), "{error}");
 }
 
 #[tokio::test]

@@ -98,6 +98,8 @@ pub struct FakeProfileStore {
     contended: AtomicBool,
     /// What others write before the next writes, or delete.
     overtakers: Mutex<VecDeque<Option<Profile>>>,
+    /// What the next puts come to, whatever is put.
+    outcomes: Mutex<VecDeque<Put>>,
     pings: AtomicUsize,
     calls: AtomicUsize,
     puts: AtomicUsize,
@@ -113,6 +115,7 @@ impl FakeProfileStore {
             switch: Switch::new(),
             contended: false.into(),
             overtakers: Mutex::default(),
+            outcomes: Mutex::default(),
             pings: 0.into(),
             calls: 0.into(),
             puts: 0.into(),
@@ -133,6 +136,12 @@ impl FakeProfileStore {
     /// deletes it (`None`). Afterwards nobody does.
     pub fn overtake(&self, others: impl IntoIterator<Item = Option<Profile>>) {
         lock(&self.overtakers).extend(others);
+    }
+
+    /// The next put comes to this, as in a store whose rows others fill too; nothing is written but
+    /// what a [`Put::ReplacedAs`] says.
+    pub fn next_put(&self, outcome: Put) {
+        lock(&self.outcomes).push_back(outcome);
     }
 
     /// Somebody else writes: it is no call that is counted, and nothing can refuse it.
@@ -218,6 +227,12 @@ impl ProfileStore for FakeProfileStore {
         self.let_others_in(&mut rows, id);
         if !self.holds(rows.get(id), expected) {
             return Ok(Put::Conflict);
+        }
+        if let Some(outcome) = lock(&self.outcomes).pop_front() {
+            if let Put::ReplacedAs(stored) = &outcome {
+                rows.insert(id.clone(), self.row(stored.clone()));
+            }
+            return Ok(outcome);
         }
         let row = self.row(profile.clone());
         Ok(match rows.insert(id.clone(), row) {

@@ -42,6 +42,37 @@ pub fn parse(literal: &str) -> Result<Number, &'static str> {
     }
 }
 
+/// Reads a number literal as [`parse`] does, and one with more digits than a double keeps as the double
+/// nearest to it: what other readers of JSON would see. For showing what somebody else stored, never
+/// for storing what was sent.
+///
+/// # Errors
+/// [`OUT_OF_RANGE`]; [`NOT_KEPT`] for what is no literal at all.
+pub fn nearest(literal: &str) -> Result<Number, &'static str> {
+    match parse(literal) {
+        Err(NOT_KEPT) => {}
+        decided => return decided,
+    }
+    let double: f64 = literal.parse().map_err(|_| NOT_KEPT)?;
+    let portable = |double| normalise(&Number::from_f64(double).ok_or(NOT_KEPT)?);
+    // Thirty-eight nines round up, and out of the range that they are at the end of.
+    let towards_zero = || {
+        portable(if double > 0.0 {
+            double.next_down()
+        } else {
+            double.next_up()
+        })
+    };
+    portable(double).or_else(|_| towards_zero())
+}
+
+/// Whether two number literals have the same value, however they are spelled.
+#[must_use]
+pub fn equal(one: &str, other: &str) -> bool {
+    let (one, other) = (Decimal::of(one), Decimal::of(other));
+    one == other || one.digits.is_empty() && other.digits.is_empty()
+}
+
 /// Brings a number that is already binary into its portable form: 1.0 becomes 1, -0 becomes 0.
 ///
 /// # Errors
@@ -179,6 +210,44 @@ mod tests {
             ("5e-99999999999999999999", OUT_OF_RANGE),
         ] {
             assert_eq!(spelled(written), Err(reason), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_number_with_too_many_digits_is_shown_as_the_nearest() {
+        let nines = "9".repeat(38);
+        for (written, expected) in [
+            ("12.50", "12.5"),
+            ("3.14159265358979323846", "3.141592653589793"),
+            ("-3.14159265358979323846", "-3.141592653589793"),
+            ("18446744073709551615", "18446744073709552000"),
+            ("9223372036854775808", "9223372036854776000"),
+            ("9007199254740993.5", "9007199254740994"),
+            (&nines, "1e38"),
+            (&format!("{nines}E+88"), "9.999999999999998e125"),
+            (&format!("-{nines}E+88"), "-9.999999999999998e125"),
+            ("1.0000000000000000000000000000000000001E-130", "1e-130"),
+        ] {
+            let mut out = String::new();
+            write(&nearest(written).unwrap(), &mut out);
+            assert_eq!(out, expected, "{written}");
+            assert_eq!(spelled(&out).as_deref(), Ok(expected), "{written}");
+        }
+        assert_eq!(nearest("1e126"), Err(OUT_OF_RANGE));
+        assert_eq!(nearest("1.23456789012345678901e-140"), Err(OUT_OF_RANGE));
+    }
+
+    #[test]
+    fn numbers_are_equal_by_value_and_not_by_spelling() {
+        for (one, other, are) in [
+            ("1", "1.0", true),
+            ("100", "1E+2", true),
+            ("0", "-0.0e9", true),
+            ("0.1", "0.1000000000000000055511151231257827", false),
+            ("1", "-1", false),
+            ("1", "10", false),
+        ] {
+            assert_eq!(equal(one, other), are, "{one} {other}");
         }
     }
 

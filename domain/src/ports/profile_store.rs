@@ -1,13 +1,17 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::{profile::Profile, user_id::UserId};
+use crate::{json::Violation, profile::Profile, user_id::UserId};
 
 /// Where profiles are kept.
 ///
 /// User ids are compared byte by byte. What was put comes back equal, with the same tag. A write
 /// that was answered with success survives the process. One call is one atomic step: of several
 /// writers that expect the same version, exactly one succeeds.
+///
+/// A store whose rows others fill too, with types that JSON does not have, keeps those types when it
+/// writes such a row, and what of it no profile shows. It may then say that it keeps something else
+/// than was put ([`Put::ReplacedAs`]) or nothing ([`Put::Refused`]), and take more than one round trip.
 #[async_trait]
 pub trait ProfileStore: Send + Sync + 'static {
     /// The profile of `id`; `None` when there is none. One round trip.
@@ -93,12 +97,18 @@ pub enum Expected {
 }
 
 /// What a put came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
     /// There was none; now there is.
     Created,
     /// There was one; now there is another.
     Replaced,
+    /// There was one that others made; now there is another, and this is how it is read: a set of
+    /// theirs, say, has no order, whatever the order was that it was put in.
+    ReplacedAs(Profile),
+    /// There is one that others made, with types that could not be kept at these places; nothing has
+    /// changed.
+    Refused(Vec<Violation>),
     /// The store holds something else than was expected; nothing has changed.
     Conflict,
 }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use usher_testkit::process::{Process, Stream};
 
-use super::{Verdict, ask, start, usher, verdict};
-use crate::support::{Deployment, call::profile_path};
+use super::{Verdict, ask, usher, verdict};
+use crate::support::{Deployment, call::profile_path, scripts};
 
 const MINE: &str = "/users/me/profile";
 
@@ -162,7 +162,7 @@ struct Tokens {
 impl Pool {
     async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let process = start("cognito.cjs", &[], folder.path());
+        let process = scripts::start("identity/cognito.cjs", &[], folder.path());
         let line = process.line(Stream::Stdout, |line| serde_json::from_str(line).ok());
         let said = line.await.unwrap_or_else(|error| panic!("{error}"));
         Self {

@@ -13,64 +13,22 @@ mod algorithms;
 mod cognito;
 mod denied;
 
-use std::{fmt, path::Path};
+use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use usher_testkit::process::{Process, ProcessSpec};
 
 use crate::support::{
     Deployment, Entrypoint,
     call::Call,
     deployment::{Host, Tokens},
+    scripts,
 };
 
-/// Runs a script of `e2e/identity`; its files, if it makes any, are in `dir`.
-fn start(script: &str, arguments: &[String], dir: &Path) -> Process {
-    // The tools are beside the build, whatever its folder is.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
-    let tools = target.expect("the build's folder").join("tools/identity");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("identity")
-        .join(script);
-    let is_python = script.extension().is_some_and(|kind| kind == "py");
-    let binary = tools.join(if is_python { "bin/python" } else { "bin/node" });
-    assert!(
-        binary.exists(),
-        "there is no {}: run .ci/identity-tools",
-        binary.display()
-    );
-    let options = if is_python {
-        None
-    } else {
-        Some("--no-warnings")
-    };
-    let spec = ProcessSpec {
-        binary,
-        args: options
-            .map(str::to_owned)
-            .into_iter()
-            .chain([script.display().to_string()])
-            .chain(arguments.iter().cloned())
-            .collect(),
-        // Node looks beside the script for what `import` names, and for `require` here as well. It
-        // is why the scripts are CommonJS.
-        env: vec![(
-            "NODE_PATH".to_owned(),
-            tools.join("node_modules").display().to_string(),
-        )],
-        dir: dir.to_owned(),
-    };
-    Process::spawn(spec).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// What a script prints that ends by itself.
+/// What a script of `e2e/identity` prints.
 async fn printed<T: DeserializeOwned>(script: &str, arguments: &[String]) -> T {
-    let folder = tempfile::tempdir().expect("a folder");
-    let ended = start(script, arguments, folder.path()).ended().await;
-    let ended = ended.unwrap_or_else(|error| panic!("{error}"));
-    assert!(ended.status.success(), "{script}: {}", ended.stderr);
-    serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{script}: {error}"))
+    let output = scripts::output(&format!("identity/{script}"), arguments).await;
+    serde_json::from_str(&output).unwrap_or_else(|error| panic!("{script}: {error}"))
 }
 
 /// A server that accepts these issuers' tokens, and asks for no API key.

@@ -11,6 +11,7 @@ pub(crate) mod issuer;
 pub(crate) mod matrix;
 pub(crate) mod plans;
 pub(crate) mod rules;
+pub(crate) mod scripts;
 pub(crate) mod store;
 
 pub(crate) use answer::Answer;

@@ -165,6 +165,20 @@ pub(crate) fn of_profile(
                     .violations(violations)
             }
         }
+        ProfileFailure::NotKept(violations) => {
+            let problem = Problem::new(ErrorCode::NotPortable);
+            if violations.is_empty() {
+                // The places are in attributes that the caller may not see.
+                problem.detail("The write would lose what other programs keep in this profile.")
+            } else {
+                problem
+                    .detail(
+                        "The write would lose what other programs keep in this profile; errors names \
+                         the places in the profile.",
+                    )
+                    .violations(violations)
+            }
+        }
         ProfileFailure::Conflict => Problem::new(ErrorCode::WriteConflict),
         ProfileFailure::Store(error) => of_store(&error, id),
     }

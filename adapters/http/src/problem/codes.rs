@@ -218,7 +218,7 @@ error_codes! {
     NotPortable = "not_portable", UNPROCESSABLE_ENTITY, "BadRequestException" {
         title: "The profile cannot be kept",
         message: "Invalid request body",
-        meaning: "The body, or what a patch makes of the profile, is not an object that every store keeps: a number that is neither a 64-bit integer nor kept by a double, U+0000, more than 32 levels, a name that is empty, there twice or reserved, or the id of another user.",
+        meaning: "The body, or what a patch makes of the profile, is not an object that every store keeps: a number that is neither a 64-bit integer nor kept by a double, U+0000, more than 32 levels, a name that is empty, there twice or reserved, or the id of another user. Or it would lose the type of what another program keeps in the profile, a set or bytes.",
         advice: "Change the values or names that `errors` points at.",
         again: "No.",
         headers: [],

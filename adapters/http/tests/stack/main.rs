@@ -9,6 +9,7 @@ mod cors;
 mod error_table;
 mod grants;
 mod health;
+mod kept_types;
 mod layers;
 mod limits;
 mod nothing_leaks;

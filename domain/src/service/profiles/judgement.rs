@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::{Authorized, ProfileFailure};
+use super::{Authorized, ProfileFailure, Written};
 use crate::{
     access::Attributes,
     entity_tag::{EntityTag, Preconditions, WriteVerdict},
     json::{Violation, portable::MAX_VIOLATIONS},
     patch::{Patch, Use},
+    ports::Put,
     profile::Profile,
 };
 
@@ -106,6 +107,24 @@ impl Authorized<'_> {
         }
         violations.retain(|violation| self.may_be_told(violation));
         Err(ProfileFailure::Schema(violations))
+    }
+
+    /// What a caller is told of a write that was done.
+    pub(super) fn written(&self, profile: &Profile, put: &Put) -> Written {
+        let stored = match put {
+            Put::ReplacedAs(stored) => stored,
+            _ => profile,
+        };
+        Written {
+            view: self.view(stored),
+            created: *put == Put::Created,
+        }
+    }
+
+    /// What a caller is told of a write that the store cannot keep.
+    pub(super) fn not_kept(&self, mut places: Vec<Violation>) -> ProfileFailure {
+        places.retain(|place| self.may_be_told(place));
+        ProfileFailure::NotKept(places)
     }
 
     /// What a patch uses and the caller may not, whatever is stored.

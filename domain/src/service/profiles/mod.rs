@@ -92,6 +92,9 @@ pub enum ProfileFailure {
     TooLarge,
     /// What the write would leave breaks the schema.
     Schema(Vec<Violation>),
+    /// Others keep something in the profile, in types that the write would lose; with the places that
+    /// the caller may know of.
+    NotKept(Vec<Violation>),
     /// Others kept writing in between.
     Conflict,
     /// The store.
@@ -256,12 +259,8 @@ impl Authorized<'_> {
             match put.map_err(ProfileFailure::Store)? {
                 Put::Conflict if only_create => return Err(ProfileFailure::PreconditionFailed),
                 Put::Conflict => {}
-                put => {
-                    return Ok(Written {
-                        view: self.view(&profile),
-                        created: put == Put::Created,
-                    });
-                }
+                Put::Refused(places) => return Err(self.not_kept(places)),
+                put => return Ok(self.written(&profile, &put)),
             }
         }
         Err(ProfileFailure::Conflict)
@@ -314,8 +313,9 @@ impl Authorized<'_> {
             let expected = Expected::Version(stored.version);
             let put = self.store().put(self.target, &after, &expected).await;
             match put.map_err(ProfileFailure::Store)? {
-                Put::Created | Put::Replaced => return Ok(self.view(&after)),
                 Put::Conflict => {}
+                Put::Refused(places) => return Err(self.not_kept(places)),
+                put => return Ok(self.written(&after, &put).view),
             }
         }
         Err(ProfileFailure::Conflict)

@@ -408,3 +408,19 @@ async fn a_broken_rule_is_told_only_where_it_may_be_seen() {
     assert_eq!(answer.code(), "schema_violation");
     assert_eq!(answer.json().get("errors"), None, "{answer:?}");
 }
+
+#[tokio::test]
+async fn what_a_store_cannot_keep_is_told_of_what_the_caller_may_see() {
+    for (token, told) in [(SUPPORT, json!("/name")), (WRITERS, Value::Null)] {
+        let world = world();
+        alice_is(&world, &json!({"name": "Alice"})).await;
+        let place = usher_domain::json::Violation::new("/name", "bytes");
+        let refused = usher_domain::ports::Put::Refused(vec![place]);
+        world.profiles.next_put(refused);
+        let patch = Ask::patch(ALICE, "application/merge-patch+json", r#"{"name":"?"}"#);
+        let answer = world.ask(patch.token(token)).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(answer.code(), "not_portable");
+        assert_eq!(answer.json()["errors"][0]["pointer"], told, "{token}");
+    }
+}
