@@ -47,4 +47,5 @@
 //! cargo nextest run --workspace -E 'package(usher-e2e) & test(/^external::/)'
 //! ```
 //!
-//! The users of these cases have random names; their profiles stay behind.
+//! The users of these cases have random names; their profiles stay behind. `.ci/containers` asks
+//! the container image so, over Postgres and over `DynamoDB` Local.

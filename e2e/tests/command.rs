@@ -237,3 +237,41 @@ async fn a_token_without_a_key_says_how_to_make_one() {
     );
     assert_eq!(ended.stdout, "");
 }
+
+#[tokio::test]
+async fn health_says_whether_the_server_is_ready() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let issuer = TestIssuer::new();
+    let env = environment(folder.path(), &issuer);
+    let server = ServerProcess::start(usher(&[], env, folder.path())).await;
+    let server = server.unwrap_or_else(|error| panic!("{error}"));
+    let address = server.base_url().trim_start_matches("http://").to_owned();
+    let port = address.rsplit(':').next().expect("a port");
+
+    // It looks where `usher serve` would listen, and reads nothing else of what is configured there.
+    let everywhere = format!("0.0.0.0:{port}");
+    let env = [
+        ("USHER_SERVER__LISTEN", everywhere.as_str()),
+        ("USHER_STORE__URL", "mysql://h"),
+    ];
+    let ended = run(&["health"], &env, folder.path()).await;
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    let said = format!("http://{address}/readyz answers 200\n");
+    assert_eq!((ended.stdout, ended.stderr), (said, String::new()));
+    let flag = ["health", "--listen", &address];
+    let ended = run(&flag, &[], folder.path()).await;
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+
+    let ended = server.terminate().await;
+    ended.unwrap_or_else(|error| panic!("{error}"));
+    let ended = run(&flag, &[], folder.path()).await;
+    assert_eq!(ended.status.code(), Some(69), "{}", ended.stderr);
+    let said = format!("usher: http://{address}/readyz does not answer: ");
+    assert!(ended.stderr.starts_with(&said), "{}", ended.stderr);
+
+    let env = [("USHER_SERVER__LISTEN", "8080")];
+    let ended = run(&["health"], &env, folder.path()).await;
+    assert_eq!(ended.status.code(), Some(64), "{}", ended.stderr);
+    let said = "usher: server.listen: ";
+    assert!(ended.stderr.starts_with(said), "{}", ended.stderr);
+}

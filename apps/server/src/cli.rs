@@ -24,6 +24,12 @@ pub(crate) enum Command {
         USHER_STORE__URL=postgres://… usher serve"
     )]
     Serve(ServeArguments),
+    /// Ask the server on this machine whether it is ready: exit code 0, or 69
+    #[command(
+        after_help = "Examples:\n  usher health\n  usher health --listen 127.0.0.1:9000\n\n\
+        It reads server.listen where `usher serve` does, and asks GET /readyz within 2 s."
+    )]
+    Health(ServeArguments),
     /// Print the configuration in force, secrets hidden, or everything that is wrong with it
     #[command(after_help = "Example:\n  usher check --config /etc/usher.toml")]
     Check(ConfigArguments),

@@ -4,6 +4,7 @@ mod cli;
 mod control;
 mod dev;
 mod exit;
+mod health;
 mod listener;
 mod secret;
 mod serve;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Dev(arguments) => exit::run(dev::run(&arguments)),
         Command::Serve(arguments) => exit::run(serve::serve(&arguments)),
+        Command::Health(arguments) => exit::run(health::run(&arguments)),
         Command::Check(arguments) => serve::check(&arguments),
         Command::Migrate(arguments) => exit::run(serve::migrate(&arguments)),
         Command::Plans(arguments) => exit::run(control::plans(&arguments)),

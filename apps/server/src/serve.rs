@@ -20,11 +20,7 @@ use crate::{
 };
 
 pub(crate) async fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
-    let mut sources = sources(&arguments.config);
-    if let Some(listen) = arguments.listen {
-        sources = sources.flag("--listen", "server.listen", &listen.to_string());
-    }
-    let (config, _) = Config::read(sources, io::stdout().is_terminal())?;
+    let (config, _) = Config::read(sources_of_server(arguments), io::stdout().is_terminal())?;
     run(
         config,
         Role::Server,
@@ -83,6 +79,14 @@ pub(crate) async fn migrate(arguments: &ConfigArguments) -> Result<(), Failure> 
     usher_wiring::migrate(&config).await?;
     tracing::info!("the store's schema is up to date");
     Ok(())
+}
+
+pub(crate) fn sources_of_server(arguments: &ServeArguments) -> Sources {
+    let sources = sources(&arguments.config);
+    match arguments.listen {
+        Some(listen) => sources.flag("--listen", "server.listen", &listen.to_string()),
+        None => sources,
+    }
 }
 
 pub(crate) fn sources(arguments: &ConfigArguments) -> Sources {

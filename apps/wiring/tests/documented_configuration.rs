@@ -1,7 +1,11 @@
 //! Every configuration in the documentation is one that Usher accepts.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
+use usher_auth_jwt::DevelopmentKey;
 use usher_wiring::config::{Config, Sources};
 
 fn root() -> PathBuf {
@@ -94,4 +98,60 @@ fn every_example_of_the_other_pages_is_accepted() {
         }
     }
     assert!(seen >= 2, "docs/profiles.md has two");
+}
+
+/// Every file under `deploy/` is one of a kind that this test can read, and reads.
+#[test]
+fn every_file_to_deploy_with_is_accepted() {
+    let mut seen = 0;
+    let mut folders = vec![root().join("deploy")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("the files to deploy with") {
+            let path = entry.expect("a file").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            let text = fs::read_to_string(&path).expect("a text");
+            match extension {
+                Some("toml") => accept(&path.display().to_string(), &here(&text, &folder)),
+                // Configurations name plans and keys, and are not accepted without them.
+                Some("json" | "csv") => assert!(
+                    named_beside(&path),
+                    "{}: no configuration beside it names it",
+                    path.display()
+                ),
+                _ => panic!("{}: nothing here reads such a file", path.display()),
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "docker-compose.yml has three");
+}
+
+/// A configuration in which what a container has in /etc/usher is in `folder`, and the mounted key set
+/// is one that was just made.
+fn here(toml: &str, folder: &Path) -> String {
+    let jwks = DevelopmentKey::generate().expect("a key").jwks();
+    toml.replace("/etc/usher/", &format!("{}/", folder.display()))
+        .replace(
+            "jwks_file = \"/run/usher/jwks.json\"",
+            &format!("jwks = '{jwks}'"),
+        )
+}
+
+fn named_beside(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let (Some(name), Some(folder)) = (name, path.parent()) else {
+        return false;
+    };
+    let mut beside = fs::read_dir(folder).expect("a folder");
+    beside.any(|entry| {
+        let other = entry.expect("a file").path();
+        other
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+            && fs::read_to_string(other).is_ok_and(|text| text.contains(&format!("/{name}\"")))
+    })
 }

@@ -178,6 +178,24 @@ impl ControlConfig {
     }
 }
 
+impl ServerConfig {
+    /// Reads `[server]` and passes over all other sections: who only looks for the server need not be
+    /// able to read its files.
+    ///
+    /// # Errors
+    /// Everything that is wrong with `[server]`.
+    pub fn read(sources: Sources) -> Result<Self, Vec<ConfigError>> {
+        let mut reader = Reader::new(sources);
+        let server = server(&mut reader);
+        reader.refuse_unknown(&["server."]);
+        if reader.errors.is_empty() {
+            Ok(server)
+        } else {
+            Err(reader.errors)
+        }
+    }
+}
+
 fn server(reader: &mut Reader) -> ServerConfig {
     let listen = reader.address("server.listen");
     let request_timeout = reader.duration("server.request_timeout");
