@@ -16,6 +16,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
+    error::ProvideErrorMetadata as _,
     operation::{get_item::GetItemError, update_item::UpdateItemError},
     types::AttributeValue,
 };
@@ -99,6 +100,14 @@ impl DynamoControl {
             {
                 Ok(None)
             }
+            // The key that was asked for is not this table's.
+            Err(error) if error.code() == Some("ValidationException") => Err(StoreError::new(
+                StoreErrorKind::Internal,
+                format!(
+                    "DynamoDB: the table {} has another key than pk and sk, text, and nothing else",
+                    self.table
+                ),
+            )),
             Err(error) => Err(store_error("read the version of the control table", error)),
         }
     }

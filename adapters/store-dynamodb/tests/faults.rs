@@ -4,13 +4,9 @@ mod support;
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{BehaviorVersion, Credentials, Region},
-    types::{
-        AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
-        ScalarAttributeType,
-    },
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType,
 };
 use usher_domain::{
     ports::{Expected, ProfileStore as _, Put, StoreErrorKind},
@@ -19,18 +15,7 @@ use usher_domain::{
 };
 use usher_store_dynamodb::{Dynamo, DynamoProfileStore, DynamoSettings};
 
-use crate::support::settings;
-
-/// Another program's client.
-fn raw(settings: &DynamoSettings) -> Client {
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-west-1"))
-        .endpoint_url(settings.endpoint.clone().unwrap())
-        .credentials_provider(Credentials::new("other", "other", None, None, "test"))
-        .build();
-    Client::from_conf(config)
-}
+use crate::support::{another_client, settings};
 
 async fn put_raw(settings: &DynamoSettings, id: &str, attributes: &[(&str, AttributeValue)]) {
     let mut item: HashMap<_, _> = attributes
@@ -38,7 +23,7 @@ async fn put_raw(settings: &DynamoSettings, id: &str, attributes: &[(&str, Attri
         .map(|(name, value)| ((*name).to_owned(), value.clone()))
         .collect();
     item.insert("userId".to_owned(), AttributeValue::S(id.to_owned()));
-    raw(settings)
+    another_client(settings)
         .put_item()
         .table_name(&settings.table)
         .set_item(Some(item))
@@ -145,7 +130,7 @@ async fn a_missing_table_stops_the_start_and_says_what_to_do() {
 #[tokio::test]
 async fn a_table_with_another_key_stops_the_start() {
     let settings = settings(true).await;
-    raw(&settings)
+    another_client(&settings)
         .create_table()
         .table_name(&settings.table)
         .billing_mode(BillingMode::PayPerRequest)

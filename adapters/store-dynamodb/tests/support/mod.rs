@@ -34,6 +34,18 @@ pub(crate) async fn fresh_control() -> DynamoControl {
     DynamoControl::open(&settings).await.expect("a table")
 }
 
+/// Another program's client.
+#[allow(dead_code, reason = "each test file is a program of its own")]
+pub(crate) fn another_client(settings: &DynamoSettings) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .endpoint_url(settings.endpoint.clone().expect("an endpoint"))
+        .credentials_provider(Credentials::new("other", "other", None, None, "test"))
+        .build();
+    Client::from_conf(config)
+}
+
 /// Another program, with a table that Usher has too.
 #[allow(dead_code, reason = "each test file is a program of its own")]
 #[derive(Clone)]
@@ -48,14 +60,8 @@ impl Another {
     pub(crate) async fn with_usher() -> (Dynamo, Self) {
         let settings = settings(true).await;
         let dynamo = Dynamo::open(&settings).await.expect("a table");
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-west-1"))
-            .endpoint_url(settings.endpoint.expect("an endpoint"))
-            .credentials_provider(Credentials::new("other", "other", None, None, "test"))
-            .build();
         let another = Self {
-            client: Client::from_conf(config),
+            client: another_client(&settings),
             table: settings.table,
         };
         (dynamo, another)
