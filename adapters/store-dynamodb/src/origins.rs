@@ -122,3 +122,75 @@ fn in_common(one: &Value, other: &Value) -> usize {
         _ => usize::from(one == other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(old: &Value, new: &Value) -> (Vec<Option<usize>>, Vec<usize>, Vec<usize>) {
+        let (Value::Array(old), Value::Array(new)) = (old, new) else {
+            panic!("lists")
+        };
+        let found = Origins::of(old, new);
+        (found.come_from, found.gone, found.added)
+    }
+
+    #[test]
+    fn an_element_is_the_one_that_it_is_most_like() {
+        let a = json!({"id": 1, "state": "old", "n": {"deep": 1}});
+        let b = json!({"id": 2, "state": "old", "n": {"deep": 2}});
+        let b_changed = json!({"id": 2, "state": "new", "n": {"deep": 2}});
+        for (old, new, come_from, gone, added) in [
+            // Alike: at both ends, and moved, also where there are two.
+            (
+                json!([1, 2, 3]),
+                json!([1, 3]),
+                vec![Some(0), Some(2)],
+                vec![1],
+                vec![],
+            ),
+            (
+                json!([["a"], ["a"], "x"]),
+                json!(["x", ["a"], ["a"], "y"]),
+                vec![Some(2), Some(0), Some(1), None],
+                vec![],
+                vec![3],
+            ),
+            // Changed, and another gone, or come.
+            (
+                json!([a, b]),
+                json!([b_changed]),
+                vec![Some(1)],
+                vec![0],
+                vec![],
+            ),
+            (
+                json!([a, b]),
+                json!([b_changed, "c"]),
+                vec![Some(1), Some(0)],
+                vec![],
+                vec![],
+            ),
+            // As many on either side, in their order.
+            (
+                json!([1, 2]),
+                json!([3, 4]),
+                vec![Some(0), Some(1)],
+                vec![],
+                vec![],
+            ),
+            // As like one as the other: neither.
+            (
+                json!([a, b]),
+                json!([{"state": "old", "id": 3}]),
+                vec![None],
+                vec![0, 1],
+                vec![0],
+            ),
+        ] {
+            assert_eq!(of(&old, &new), (come_from, gone, added), "{old} {new}");
+        }
+    }
+}

@@ -184,3 +184,36 @@ fn with<T>(mut one: HashMap<String, T>, other: HashMap<String, T>) -> HashMap<St
     one.extend(other);
     one
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use usher_domain::profile::Profile;
+
+    use super::*;
+
+    /// `DynamoDB` Local takes longer ones.
+    #[test]
+    fn an_expression_is_within_what_dynamodb_takes() {
+        let name = |index| format!("name of an attribute {index}");
+        let set = (0..ATTRIBUTES).map(|index| (name(index), AttributeValue::Null(true)));
+        let remove = (0..ATTRIBUTES).map(name);
+        for (set, remove) in [
+            (set.collect(), Vec::new()),
+            (Vec::new(), remove.collect::<Vec<_>>()),
+        ] {
+            let change = Change {
+                set,
+                remove,
+                becomes: Profile::from_stored_json(b"{}").unwrap(),
+            };
+            let (expression, names, values) = expression(change);
+            assert!(expression.len() < 4096, "{}", expression.len());
+            assert!(!expression.contains("name of"));
+            let operators = expression.matches(['=', ',']).count();
+            assert!(operators < 300, "{operators}");
+            assert_eq!(names.len(), ATTRIBUTES + 1);
+            assert!(values.len() == 1 || values.len() == names.len());
+        }
+    }
+}

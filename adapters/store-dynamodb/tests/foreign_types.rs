@@ -255,16 +255,66 @@ async fn an_item_that_became_shared_in_place_is_noticed_by_who_reads_it() {
         .put(&alice(), &own, &Expected::Anything)
         .await
         .unwrap();
-    another.set("alice", "_ttl", number("1900000000")).await;
-    let put = patch(&store, |profile| profile["name"] = json!("Bob")).await;
-    assert_eq!(put, Put::Replaced);
-    // And from then on by who does not.
-    store
-        .put(&alice(), &own, &Expected::Anything)
-        .await
-        .unwrap();
+    for (name, value) in [
+        ("_ttl", number("1900000000")),
+        ("tags", texts(&["a"])),
+        ("pi", number(PI)),
+        ("list", AttributeValue::L(vec![number(PI)])),
+    ] {
+        store.delete(&alice(), &Expected::Anything).await.unwrap();
+        store
+            .put(&alice(), &own, &Expected::Anything)
+            .await
+            .unwrap();
+        another.set("alice", name, value.clone()).await;
+        let put = patch(&store, |profile| profile["name"] = json!("Bob")).await;
+        assert_eq!(put, Put::Replaced);
+        assert_eq!(another.get("alice").await.0[name], value);
+        // And from then on by who does not.
+        let seen = store.get(&alice()).await.unwrap().unwrap().profile;
+        let put = store.put(&alice(), &seen, &Expected::Anything).await;
+        assert_eq!(put.unwrap(), Put::Replaced);
+        assert_eq!(another.get("alice").await.0[name], value);
+    }
+}
+
+#[tokio::test]
+async fn the_version_of_an_item_that_nobody_claimed_is_good_for_one_write() {
+    let (store, another, _) = scene().await;
+    let stored = store.get(&alice()).await.unwrap().unwrap();
+    let expected = Expected::Version(stored.version);
+    let put = store.put(&alice(), &stored.profile, &expected).await;
+    assert_eq!(put.unwrap(), Put::Replaced);
+    let put = store.put(&alice(), &stored.profile, &expected).await;
+    assert_eq!(put.unwrap(), Put::Conflict);
+    assert_eq!(another.get("alice").await.0, with(&[]));
+}
+
+#[tokio::test]
+async fn many_callers_with_many_attributes_lose_nothing() {
+    let (store, another, _) = scene().await;
+    let tasks = (0..6).map(|caller| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let add = |profile: &mut serde_json::Map<String, Value>| {
+                for index in 0..140 {
+                    profile.insert(format!("m{caller}_{index}"), json!(index));
+                }
+            };
+            loop {
+                match patch(&store, add).await {
+                    Put::Conflict => {}
+                    Put::Replaced => return,
+                    other => panic!("{other:?}"),
+                }
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
     let (item, _) = another.get("alice").await;
-    assert_eq!(item["_ttl"], number("1900000000"));
+    assert_eq!(item.len(), with(&[]).len() + 6 * 140);
 }
 
 #[tokio::test]
