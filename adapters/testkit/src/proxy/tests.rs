@@ -147,7 +147,7 @@ async fn what_is_forgotten_stays_open_and_silent_while_new_connections_pass() {
     drop(old);
     let closed = async {
         while proxy.open() > 1 {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     };
     timeout(PATIENCE, closed).await.expect("its end is noticed");
