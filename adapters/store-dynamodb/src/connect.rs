@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::{
 use serde_json::Value;
 use usher_domain::ports::{StoreError, StoreErrorKind};
 
-use crate::error::store_error;
+use crate::{error::store_error, http_client::RenewedClient};
 
 const PROFILES: &str = include_str!("../../../migrations/dynamodb/profiles.json");
 
@@ -61,13 +61,14 @@ impl Dynamo {
     /// another key.
     pub async fn open(settings: &DynamoSettings) -> Result<Self, StoreError> {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(settings.timeout)
+            .connect_timeout(settings.timeout / 2)
             .operation_timeout(settings.timeout)
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             // A write of unknown outcome is never sent again, and the SDK does not tell reads
-            // from writes.
+            // from writes. Who calls does, and repeats reads.
             .retry_config(RetryConfig::disabled())
+            .http_client(RenewedClient::new(settings.timeout / 4))
             .timeout_config(timeouts);
         if let Some(region) = &settings.region {
             loader = loader.region(Region::new(region.clone()));

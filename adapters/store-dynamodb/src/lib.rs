@@ -7,6 +7,7 @@
 mod attributes;
 mod connect;
 mod error;
+mod http_client;
 mod profiles;
 
 pub use connect::{Dynamo, DynamoSettings};

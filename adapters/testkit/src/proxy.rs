@@ -163,7 +163,10 @@ impl Proxy {
     }
 
     /// What clients have sent since the last time that this was asked, in the order of forwarding.
-    #[allow(clippy::must_use_candidate, reason = "a test may be done with what was sent so far")]
+    #[allow(
+        clippy::must_use_candidate,
+        reason = "a test may be done with what was sent so far"
+    )]
     pub fn take_sent(&self) -> Vec<Sent> {
         std::mem::take(&mut *self.shared.sent())
     }

@@ -108,10 +108,7 @@ impl File {
         let usage: Arc<dyn UsageStore> =
             Arc::new(usher_store_sqlite::SqliteUsageStore::new(self.0));
         (
-            Arc::new(WithDeadline {
-                timeout,
-                store: keys,
-            }),
+            Arc::new(WithDeadline::new(keys, timeout)),
             // The pacer has a deadline for those who wait, and hears the answer to the end.
             usage,
         )
@@ -185,5 +182,5 @@ async fn open(config: &StoreConfig) -> Result<(Arc<dyn ProfileStore>, Option<Fil
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
 fn within(store: impl ProfileStore, timeout: Duration) -> Arc<dyn ProfileStore> {
     let store: Arc<dyn ProfileStore> = Arc::new(store);
-    Arc::new(crate::deadline::WithDeadline { timeout, store })
+    Arc::new(crate::deadline::WithDeadline::new(store, timeout))
 }
