@@ -4,6 +4,7 @@ mod cases;
 mod command;
 mod dev;
 mod durability;
+mod faults;
 mod identity;
 mod slow;
 mod support;

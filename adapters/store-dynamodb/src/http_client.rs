@@ -8,7 +8,8 @@ use std::{
 
 use aws_sdk_dynamodb::config::ConfigBag;
 use aws_smithy_http_client::{
-    Builder,
+    Builder, Connector,
+    proxy::ProxyConfig,
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::{
@@ -76,9 +77,18 @@ impl RenewedClient {
     }
 }
 
+/// As the SDK makes one when it is not told otherwise, the machine's proxy included.
 fn fresh() -> SharedHttpClient {
-    let provider = Provider::Rustls(CryptoMode::AwsLc);
-    Builder::new().tls_provider(provider).build_https()
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let provider = Provider::Rustls(CryptoMode::AwsLc);
+        let mut connector = Connector::builder().tls_provider(provider);
+        connector.set_connector_settings(settings.cloned());
+        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.build()
+    })
 }
 
 impl HttpClient for RenewedClient {
@@ -91,7 +101,7 @@ impl HttpClient for RenewedClient {
             let now = self.now();
             (now.client.clone(), now.number)
         };
-        SharedHttpConnector::new(Connector {
+        SharedHttpConnector::new(Connection {
             inner: client.http_connector(settings, components),
             number,
             client: self.clone(),
@@ -122,13 +132,13 @@ impl HttpClient for RenewedClient {
 
 /// The connections of one client.
 #[derive(Debug)]
-struct Connector {
+struct Connection {
     inner: SharedHttpConnector,
     number: u64,
     client: RenewedClient,
 }
 
-impl HttpConnector for Connector {
+impl HttpConnector for Connection {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (number, client) = (self.number, self.client.clone());
         let answer = self.inner.call(request);

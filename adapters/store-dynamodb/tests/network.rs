@@ -146,7 +146,7 @@ async fn connections_that_were_forgotten_go_together() {
 #[tokio::test]
 async fn a_call_that_was_given_up_takes_its_connection_with_it() {
     let bench = Bench::new().await;
-    bench.proxy.set(Weather::Mute);
+    bench.proxy.set(Weather::Mute(""));
     bench.proxy.take_sent();
     assert_eq!(bench.put().await, Err(StoreErrorKind::Unavailable));
     assert_eq!(

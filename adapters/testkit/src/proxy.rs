@@ -11,7 +11,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -41,8 +41,9 @@ pub enum Weather {
     Slow(Duration),
     /// Nothing is forwarded and nobody is told. What came meanwhile is forwarded afterwards.
     Stalled,
-    /// What a client sends is forwarded, and what is answered is thrown away.
-    Mute,
+    /// What a client sends is forwarded. From when it sends something with this text in it, what it
+    /// is answered over the same connection is thrown away; without a text, from now on.
+    Mute(&'static str),
     /// There are no connections: those that were are closed, and new ones are reset.
     Down,
 }
@@ -83,6 +84,14 @@ pub struct Sent {
     pub connection: usize,
     /// As it was read: a client's flush, if it was not long.
     pub bytes: Vec<u8>,
+}
+
+impl Sent {
+    /// Whether this text is in it.
+    #[must_use]
+    pub fn contains(&self, text: &str) -> bool {
+        contains(&self.bytes, text)
+    }
 }
 
 impl Proxy {
@@ -201,6 +210,7 @@ async fn forward(client: TcpStream, server: SocketAddr, number: usize, shared: A
     let link = Link {
         number,
         weather: shared.weather.subscribe(),
+        mute: Arc::new(AtomicBool::new(false)),
         shared: Arc::clone(&shared),
     };
     let passed = async {
@@ -310,6 +320,8 @@ fn reset(stream: &TcpStream) {
 struct Link {
     number: usize,
     weather: watch::Receiver<Weather>,
+    /// Whether something was sent whose answer is not to be heard.
+    mute: Arc<AtomicBool>,
     shared: Arc<Shared>,
 }
 
@@ -356,12 +368,24 @@ async fn pump(
         }
         let bytes = chunk.get(..read).unwrap_or_default();
         if is_request {
+            if let Weather::Mute(text) = weather
+                && contains(bytes, text)
+            {
+                link.mute.store(true, Ordering::SeqCst);
+            }
             let bytes = bytes.to_vec();
             let connection = link.number;
             link.shared.sent().push(Sent { connection, bytes });
-        } else if weather == Weather::Mute {
+        } else if let Weather::Mute(text) = weather
+            && (text.is_empty() || link.mute.load(Ordering::SeqCst))
+        {
             continue;
         }
         to.write_all(bytes).await?;
     }
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    let text = text.as_bytes();
+    text.is_empty() || bytes.windows(text.len()).any(|window| window == text)
 }

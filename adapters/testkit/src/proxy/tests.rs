@@ -87,10 +87,13 @@ async fn a_mute_server_gets_what_is_sent_and_is_not_heard() {
     let mut client = connect(&proxy).await;
     say(&mut client, "a").await;
     assert_eq!(hear(&mut client).await.unwrap(), "a");
-    proxy.set(Weather::Mute);
+    proxy.set(Weather::Mute("b"));
+    say(&mut client, "a").await;
+    assert_eq!(hear(&mut client).await.unwrap(), "a");
     say(&mut client, "b").await;
     assert!(hears_nothing(&mut client).await);
-    assert_eq!(proxy.take_sent().len(), 2);
+    let sent = proxy.take_sent();
+    assert!(sent.len() == 3 && sent[2].contains("b"));
     proxy.set(Weather::Fair);
     say(&mut client, "c").await;
     assert_eq!(hear(&mut client).await.unwrap(), "c", "b is gone");

@@ -1,0 +1,158 @@
+//! A database that is killed and started again while it is used.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep, timeout};
+use usher_testkit::containers::OwnDatabase;
+
+use super::{
+    Bench,
+    load::{Load, Seen},
+};
+
+const KILLS: u32 = 3;
+
+/// A container's start is not what is measured here.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killing_postgres_under_load_loses_nothing_and_is_over_within_a_second() {
+    let database = OwnDatabase::postgres().await;
+    let url = format!("{}/postgres", database.url);
+    let answers = async || {
+        use sqlx::{Connection as _, Executor as _};
+        let Ok(mut connection) = sqlx::PgConnection::connect(&url).await else {
+            return false;
+        };
+        connection.execute("SELECT 1").await.is_ok()
+    };
+    until(&answers).await;
+    let bench = Bench::over(&url).await;
+    kill_under_load("Postgres", &database, bench, answers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killing_dynamodb_under_load_loses_nothing_and_is_over_within_a_second() {
+    let database = OwnDatabase::dynamodb().await;
+    let endpoint = database.url.clone();
+    let client = crate::support::deployment::client();
+    // Any answer will do: a bare GET is a bad request.
+    let answers = async || client.get(&endpoint).send().await.is_ok();
+    until(&answers).await;
+    let url = format!("dynamodb://profiles?region=eu-west-1&endpoint={endpoint}");
+    let bench = Bench::over(&url).await;
+    kill_under_load("DynamoDB Local", &database, bench, answers).await;
+}
+
+async fn until(answers: &impl AsyncFn() -> bool) {
+    let asked = async {
+        while !answers().await {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, asked).await.expect("a database");
+}
+
+async fn kill_under_load(
+    name: &str,
+    database: &OwnDatabase,
+    bench: Bench,
+    answers: impl AsyncFn() -> bool,
+) {
+    let bench = Arc::new(bench);
+    let mut load = Load::on(&bench);
+    let mut back = Vec::new();
+    for kill in 0..KILLS {
+        let acknowledged = load.seen.borrow().acknowledged;
+        // At another moment each time.
+        let more = u64::from(300 + kill * 77);
+        load.until(|seen| seen.acknowledged >= acknowledged + more)
+            .await;
+        let refused = load.seen.borrow().refused;
+        database.kill9().await;
+        load.until(|seen| seen.refused > refused).await;
+        assert_eq!(bench.readiness().await, 503);
+        database.start_again().await;
+        until(&answers).await;
+        back.push(Back::of(&bench, &mut load).await);
+    }
+    let seen = load.end().await;
+    report(name, &seen, &back);
+    assert!(seen.refused > 0, "it was noticed");
+    for back in back {
+        let all = [back.ready, back.first, back.everybody];
+        assert!(
+            all.iter().all(|took| *took < Duration::from_secs(1)),
+            "{back:?}"
+        );
+    }
+}
+
+/// How long after the database everything was back.
+#[derive(Debug)]
+struct Back {
+    /// `readyz` said so.
+    ready: Duration,
+    /// The first client was served.
+    first: Duration,
+    /// Each client was.
+    everybody: Duration,
+}
+
+impl Back {
+    /// From now, when the database has just answered.
+    async fn of(bench: &Bench, load: &mut Load) -> Self {
+        let database = Instant::now();
+        let ready = async {
+            while bench.readiness().await != 200 {
+                sleep(Duration::from_millis(5)).await;
+            }
+            database.elapsed()
+        };
+        let served = async {
+            let since = |at: &Option<Instant>| at.is_some_and(|at| at >= database);
+            load.until(|seen| seen.served.iter().any(since)).await;
+            let first = database.elapsed();
+            load.until(|seen| seen.served.iter().all(since)).await;
+            (first, database.elapsed())
+        };
+        let (ready, (first, everybody)) = tokio::join!(ready, served);
+        Self {
+            ready,
+            first,
+            everybody,
+        }
+    }
+}
+
+#[allow(
+    clippy::print_stdout,
+    reason = "the figures are what the test is run for"
+)]
+fn report(name: &str, seen: &Seen, back: &[Back]) {
+    println!(
+        "faults: {name} killed and started again {KILLS} times under load: {} writes acknowledged \
+         and {} reads right, 0 lost, 0 wrong; {} answered 503 or 504, {} of them writes, of which \
+         {} were done all the same; the slowest answer took {} ms",
+        seen.acknowledged,
+        seen.read,
+        seen.refused,
+        seen.doubtful,
+        seen.done,
+        seen.slowest.as_millis()
+    );
+    for Back {
+        ready,
+        first,
+        everybody,
+    } in back
+    {
+        println!(
+            "faults: {name} back: ready {} ms, first client {} ms and all clients {} ms after the \
+             database",
+            ready.as_millis(),
+            first.as_millis(),
+            everybody.as_millis()
+        );
+    }
+}
