@@ -36,8 +36,20 @@ async fn killing_dynamodb_under_load_loses_nothing_and_is_over_within_a_second()
     let database = OwnDatabase::dynamodb().await;
     let endpoint = database.url.clone();
     let client = crate::support::deployment::client();
-    // Any answer will do: a bare GET is a bad request.
-    let answers = async || client.get(&endpoint).send().await.is_ok();
+    let answers = async || {
+        // It demands a signature, and does not look at it.
+        let signature = "AWS4-HMAC-SHA256 Credential=any/20260101/eu-west-1/dynamodb/aws4_request, \
+                         SignedHeaders=host, Signature=0";
+        let tables = client.post(&endpoint).body("{}");
+        let tables = tables
+            .header("authorization", signature)
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", "DynamoDB_20120810.ListTables");
+        tables
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status() == 200)
+    };
     until(&answers).await;
     let url = format!("dynamodb://profiles?region=eu-west-1&endpoint={endpoint}");
     let bench = Bench::over(&url).await;
