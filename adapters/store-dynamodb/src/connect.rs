@@ -61,7 +61,7 @@ impl Dynamo {
     /// another key.
     pub async fn open(settings: &DynamoSettings) -> Result<Self, StoreError> {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(settings.timeout / 2)
+            .connect_timeout(settings.timeout / 4)
             .operation_timeout(settings.timeout)
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())

@@ -78,7 +78,7 @@ impl Connections {
     pub(crate) fn new(options: PgConnectOptions, call: Duration) -> Self {
         let patience = Patience {
             call,
-            connect: call / 2,
+            connect: call / 4,
             silence: call / 4,
             ping: call / 8,
         };

@@ -15,10 +15,10 @@ use usher_testkit::process::{ProcessSpec, ServerProcess};
 
 use crate::support::{binaries, call::profile_path, deployment::client, issuer::TestIssuer};
 
-/// `store.timeout` of these servers.
-const STORE: Duration = Duration::from_secs(1);
+/// `store.timeout` of these servers: the default.
+const STORE: Duration = Duration::from_secs(2);
 /// `server.request_timeout`: less than two calls to the store may take.
-const REQUEST: Duration = Duration::from_millis(1600);
+const REQUEST: Duration = Duration::from_millis(3200);
 /// What a busy machine may add to it.
 const SLACK: Duration = Duration::from_millis(800);
 
