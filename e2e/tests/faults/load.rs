@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{Bench, Timed, timed};
 
-const CLIENTS: usize = 8;
+pub(super) const CLIENTS: usize = 8;
 
 /// What a client does before it asks again.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -7,7 +7,7 @@ use usher_testkit::containers::OwnDatabase;
 
 use super::{
     Bench,
-    load::{Load, Seen},
+    load::{CLIENTS, Load, Seen},
 };
 
 const KILLS: u32 = 3;
@@ -90,7 +90,7 @@ async fn kill_under_load(
         assert_eq!(bench.readiness().await, 503);
         database.start_again().await;
         until(&answers).await;
-        back.push(Back::of(&bench, &mut load).await);
+        back.push(Back::of(&bench, &mut load, &answers).await);
     }
     let seen = load.end().await;
     report(name, &seen, &back);
@@ -113,11 +113,13 @@ struct Back {
     first: Duration,
     /// Each client was.
     everybody: Duration,
+    /// As many had an answer that ask the database itself, over a connection of their own each.
+    direct: Duration,
 }
 
 impl Back {
     /// From now, when the database has just answered.
-    async fn of(bench: &Bench, load: &mut Load) -> Self {
+    async fn of(bench: &Bench, load: &mut Load, answers: &impl AsyncFn() -> bool) -> Self {
         let database = Instant::now();
         let ready = async {
             while bench.readiness().await != 200 {
@@ -132,11 +134,18 @@ impl Back {
             load.until(|seen| seen.served.iter().all(since)).await;
             (first, database.elapsed())
         };
-        let (ready, (first, everybody)) = tokio::join!(ready, served);
+        let direct = async {
+            for _ in 0..CLIENTS {
+                until(answers).await;
+            }
+            database.elapsed()
+        };
+        let (ready, (first, everybody), direct) = tokio::join!(ready, served, direct);
         Self {
             ready,
             first,
             everybody,
+            direct,
         }
     }
 }
@@ -161,14 +170,16 @@ fn report(name: &str, seen: &Seen, back: &[Back]) {
         ready,
         first,
         everybody,
+        direct,
     } in back
     {
         println!(
             "faults: {name} back: ready {} ms, first client {} ms and all clients {} ms after the \
-             database",
+             database; without Usher {} ms",
             ready.as_millis(),
             first.as_millis(),
-            everybody.as_millis()
+            everybody.as_millis(),
+            direct.as_millis()
         );
     }
 }
