@@ -4,6 +4,7 @@ mod cases;
 mod command;
 mod dev;
 mod durability;
+mod faults;
 mod filled_tables;
 mod identity;
 mod slow;

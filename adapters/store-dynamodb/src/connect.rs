@@ -4,7 +4,7 @@ use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutCo
 use aws_sdk_dynamodb::{Client, config::Credentials};
 use usher_domain::ports::StoreError;
 
-use crate::{control::DynamoControl, table::Table};
+use crate::{control::DynamoControl, http_client::RenewedClient, table::Table};
 
 const PROFILES: &str = include_str!("../../../migrations/dynamodb/profiles.json");
 
@@ -87,13 +87,14 @@ impl DynamoControl {
 
 async fn client(settings: &DynamoSettings) -> Client {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(settings.timeout)
+        .connect_timeout(settings.timeout / 4)
         .operation_timeout(settings.timeout)
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         // A write of unknown outcome is never sent again, and the SDK does not tell reads
-        // from writes.
+        // from writes. Who calls does, and repeats reads.
         .retry_config(RetryConfig::disabled())
+        .http_client(RenewedClient::new(settings.timeout / 4))
         .timeout_config(timeouts);
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));

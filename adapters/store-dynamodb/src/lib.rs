@@ -19,6 +19,7 @@ mod condition;
 mod connect;
 mod control;
 mod error;
+mod http_client;
 mod item;
 mod key_items;
 mod keys;

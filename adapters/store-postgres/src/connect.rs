@@ -1,13 +1,17 @@
-use std::{fmt, str::FromStr as _, time::Duration};
+use std::{fmt, io, str::FromStr as _, time::Duration};
 
+use futures_core::future::BoxFuture;
 use sqlx::{
-    ConnectOptions as _, PgPool, SqlStr,
+    ConnectOptions as _, Connection as _, PgConnection, SqlStr,
     migrate::{Migration, MigrationType, Migrator},
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::PgConnectOptions,
 };
 use usher_domain::ports::{StoreError, StoreErrorKind};
 
-use crate::error::{migration_error, store_error};
+use crate::{
+    connections::Connections,
+    error::{migration_error, store_error},
+};
 
 const MIGRATIONS: [(i64, &str, &str); 2] = [
     (
@@ -22,7 +26,8 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
     ),
 ];
 
-const CONNECTIONS: u32 = 16;
+/// A server that is starting is asked again so often.
+const STARTING: Duration = Duration::from_millis(50);
 
 /// Where the database is and how to use it.
 #[derive(Clone)]
@@ -46,7 +51,7 @@ impl fmt::Debug for PgSettings {
 /// A pool of connections to a database whose schema is as this program knows it.
 #[derive(Debug, Clone)]
 pub struct Pg {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Connections,
 }
 
 impl Pg {
@@ -64,23 +69,50 @@ impl Pg {
             .application_name("usher")
             // The driver logs slow statements with their text; our own logs say what is needed.
             .disable_statement_logging();
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(settings.timeout)
-            .connect_with(options)
-            .await
+        // A connection of its own: a change of the schema may take longer than a call.
+        let connected = tokio::time::timeout(settings.timeout, connect(&options)).await;
+        let mut connection = connected
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut))
             .map_err(|error| store_error("connect", error))?;
-        check_schema(&pool, settings.migrate).await?;
-        Ok(Self { pool })
+        let checked = check_schema(&mut connection, settings.migrate);
+        if settings.migrate {
+            checked.await?;
+        } else {
+            let checked = tokio::time::timeout(settings.timeout, checked).await;
+            checked.map_err(|_| {
+                let said = "Postgres: the schema's version was not answered in time";
+                StoreError::new(StoreErrorKind::Unavailable, said)
+            })??;
+        }
+        // It has done its work, whether it hears the goodbye or not.
+        let _ = connection.close_hard().await;
+        Ok(Self {
+            pool: Connections::new(options, settings.timeout),
+        })
     }
 
-    /// Waits for what is running and closes every connection.
-    pub async fn close(&self) {
-        self.pool.close().await;
+    /// Closes the connections that are idle, and each of the others when its call is over.
+    pub fn close(&self) {
+        self.pool.close();
     }
 }
 
-async fn check_schema(pool: &PgPool, migrate: bool) -> Result<(), StoreError> {
+/// Connects, and waits for a server that is still starting.
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    loop {
+        // In a box, as the compiler cannot see otherwise that it may be sent to another thread.
+        let connected: BoxFuture<'_, _> = Box::pin(options.connect());
+        match connected.await {
+            Err(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+            // 57P03, cannot_connect_now.
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("57P03") => {}
+            connected => return connected,
+        }
+        tokio::time::sleep(STARTING).await;
+    }
+}
+
+async fn check_schema(connection: &mut PgConnection, migrate: bool) -> Result<(), StoreError> {
     let migrator = Migrator::with_migrations(
         MIGRATIONS
             .iter()
@@ -96,11 +128,12 @@ async fn check_schema(pool: &PgPool, migrate: bool) -> Result<(), StoreError> {
             .collect(),
     );
     if migrate {
-        return migrator.run(pool).await.map_err(migration_error);
+        let run = migrator.run_direct(None, connection, false);
+        return run.await.map_err(migration_error);
     }
     let applied: Result<i64, _> =
         sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
-            .fetch_one(pool)
+            .fetch_one(connection)
             .await;
     let applied = match applied {
         Ok(version) => version,

@@ -6,13 +6,31 @@ pub(crate) fn store_error(doing: &str, error: sqlx::Error) -> StoreError {
     StoreError::new(kind(&error), format!("Postgres: could not {doing}")).caused_by(error)
 }
 
+/// Whether an error is the connection's own, so that nothing more can be sent over it.
+pub(crate) fn is_connections(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(database) => {
+            let code = database.code().unwrap_or_default();
+            // Connection exceptions; admin_shutdown, crash_shutdown, cannot_connect_now,
+            // database_dropped, idle_session_timeout. 57014, query_canceled, ends a statement only.
+            code.starts_with("08") || code.starts_with("57P") || code == "25P03"
+        }
+        _ => false,
+    }
+}
+
 fn kind(error: &sqlx::Error) -> StoreErrorKind {
     match error {
         sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
-        | sqlx::Error::Protocol(_) => StoreErrorKind::Unavailable,
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed => StoreErrorKind::Unavailable,
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreErrorKind::Corrupt,
         sqlx::Error::Database(database) => {
             let code = database.code().unwrap_or_default();

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use sqlx::{PgConnection, Row as _, postgres::PgRow};
+use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgRow};
 use usher_domain::{
     ports::{
         Applied, Change, Digest, ImportEntry, KeyPage, KeyStore, Revision, StoreError,
@@ -89,7 +89,7 @@ fn corrupt(place: impl std::fmt::Display) -> StoreError {
 impl KeyStore for PgKeyStore {
     async fn revision(&self) -> Result<Revision, StoreError> {
         let revision: i64 = sqlx::query_scalar("SELECT revision FROM control")
-            .fetch_one(&self.database.pool)
+            .fetch_one(self.database.pool.reading())
             .await
             .map_err(|error| store_error("read the revision of plans and keys", error))?;
         Ok(Revision(revision.cast_unsigned()))
@@ -98,7 +98,7 @@ impl KeyStore for PgKeyStore {
     async fn plans(&self) -> Result<Vec<UsagePlan>, StoreError> {
         let rows: Vec<(String, String)> =
             sqlx::query_as("SELECT id, body FROM usage_plans ORDER BY id")
-                .fetch_all(&self.database.pool)
+                .fetch_all(self.database.pool.reading())
                 .await
                 .map_err(|error| store_error("read the usage plans", error))?;
         let plan = |(id, body): (String, String)| {
@@ -113,7 +113,7 @@ impl KeyStore for PgKeyStore {
     async fn find(&self, hash: &ApiKeyHash) -> Result<Option<ApiKey>, StoreError> {
         let row = sqlx::query(select_keys!("WHERE hash = $1 OR previous_hash = $1"))
             .bind(&hash.as_bytes()[..])
-            .fetch_optional(&self.database.pool)
+            .fetch_optional(self.database.pool.reading())
             .await
             .map_err(|error| store_error("look for a key", error))?;
         row.as_ref().map(key).transpose()
@@ -122,7 +122,7 @@ impl KeyStore for PgKeyStore {
     async fn key(&self, id: &ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
         let row = sqlx::query(select_keys!("WHERE id = $1"))
             .bind(id.as_str())
-            .fetch_optional(&self.database.pool)
+            .fetch_optional(self.database.pool.reading())
             .await
             .map_err(|error| store_error("read a key", error))?;
         row.as_ref().map(key).transpose()
@@ -137,7 +137,7 @@ impl KeyStore for PgKeyStore {
         .bind(page.after.as_ref().map(ApiKeyId::as_str))
         .bind(page.plan.as_ref().map(PlanId::as_str))
         .bind(i64::from(page.limit))
-        .fetch_all(&self.database.pool)
+        .fetch_all(self.database.pool.reading())
         .await
         .map_err(|error| store_error("list keys", error))?;
         rows.iter().map(key).collect()
@@ -151,7 +151,7 @@ impl KeyStore for PgKeyStore {
         )
         .bind(kinds)
         .bind(ids)
-        .fetch_all(&self.database.pool)
+        .fetch_all(self.database.pool.reading())
         .await
         .map_err(|error| store_error("read what was imported", error))?;
         let digests = digests.into_iter();
@@ -162,7 +162,8 @@ impl KeyStore for PgKeyStore {
 
     async fn apply(&self, changes: &[Change], expected: Revision) -> Result<Applied, StoreError> {
         let failed = |error| store_error("change plans and keys", error);
-        let mut transaction = self.database.pool.begin().await.map_err(failed)?;
+        let mut lent = self.database.pool.writing().lend().await.map_err(failed)?;
+        let mut transaction = lent.begin().await.map_err(failed)?;
         // First, so that whoever changes anything waits here for whoever is changing something.
         let counted = sqlx::query("UPDATE control SET revision = revision + 1 WHERE revision = $1")
             .bind(expected.0.cast_signed())
@@ -176,6 +177,7 @@ impl KeyStore for PgKeyStore {
             make(change, &mut transaction).await.map_err(failed)?;
         }
         transaction.commit().await.map_err(failed)?;
+        lent.settle();
         Ok(Applied::Done(Revision(expected.0.wrapping_add(1))))
     }
 }

@@ -1,6 +1,7 @@
 //! Usher's ports over `PostgreSQL`, 15 or newer.
 
 mod connect;
+mod connections;
 mod error;
 mod keys;
 mod profiles;

@@ -29,7 +29,7 @@ impl ProfileStore for PgProfileStore {
         let row: Option<(i64, i64, String)> =
             sqlx::query_as("SELECT id, revision, body::text FROM profiles WHERE user_id = $1")
                 .bind(id.as_str())
-                .fetch_optional(&self.database.pool)
+                .fetch_optional(self.database.pool.reading())
                 .await
                 .map_err(|error| store_error("read a profile", error))?;
         let Some((number, revision, body)) = row else {
@@ -51,7 +51,7 @@ impl ProfileStore for PgProfileStore {
         profile: &Profile,
         expected: &Expected,
     ) -> Result<Put, StoreError> {
-        let pool = &self.database.pool;
+        let pool = self.database.pool.writing();
         let failed = |error| store_error("write a profile", error);
         match expected {
             Expected::Anything => {
@@ -138,7 +138,7 @@ impl ProfileStore for PgProfileStore {
             }
         };
         let (deleted, found): (bool, bool) = statement
-            .fetch_one(&self.database.pool)
+            .fetch_one(self.database.pool.writing())
             .await
             .map_err(|error| store_error("delete a profile", error))?;
         Ok(match (deleted, found) {
@@ -150,7 +150,7 @@ impl ProfileStore for PgProfileStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1")
-            .execute(&self.database.pool)
+            .execute(self.database.pool.writing())
             .await
             .map(drop)
             .map_err(|error| store_error("answer", error))

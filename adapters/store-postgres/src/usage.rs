@@ -123,7 +123,7 @@ impl UsageStore for PgUsageStore {
                         .and_then(|counter| counter.most)
                         .map(|most| most.to_string()),
                 )
-                .fetch_one(&self.database.pool)
+                .fetch_one(self.database.pool.writing())
                 .await
                 .map_err(|error| store_error("take from an account", error))?;
             let before = state((full_at, window_start, used));
@@ -168,7 +168,7 @@ impl UsageStore for PgUsageStore {
         .bind(cost)
         .bind(window.map(|window| window.start.as_nanos()))
         .bind(tokens)
-        .execute(&self.database.pool)
+        .execute(self.database.pool.writing())
         .await
         .map(drop)
         .map_err(|error| store_error("give back to an account", error))
@@ -188,7 +188,7 @@ impl UsageStore for PgUsageStore {
         .bind(after.map(|name| name.plan.as_str()))
         .bind(after.map(|name| name.holder.to_string()))
         .bind(i64::from(page.limit))
-        .fetch_all(&self.database.pool)
+        .fetch_all(self.database.pool.reading())
         .await
         .map_err(|error| store_error("list accounts", error))?;
         let mut accounts = Vec::with_capacity(rows.len());

@@ -94,6 +94,80 @@ pub async fn dynamodb() -> String {
     url
 }
 
+/// A database of one test's own, on a disk, which is killed and started again. It is removed when it is
+/// dropped.
+#[derive(Debug)]
+pub struct OwnDatabase {
+    container: ContainerAsync<GenericImage>,
+    /// As [`postgres`] and [`dynamodb`] have it; the same after each start.
+    pub url: String,
+}
+
+impl OwnDatabase {
+    /// `PostgreSQL` as it comes: what it has acknowledged is on the disk.
+    pub async fn postgres() -> Self {
+        let image = GenericImage::new("postgres", "18")
+            .with_wait_for(WaitFor::message_on_stderr(
+                "database system is ready to accept connections",
+            ))
+            .with_env_var("POSTGRES_PASSWORD", "postgres");
+        Self::start(image, 5432, "postgres://postgres:postgres@").await
+    }
+
+    /// `DynamoDB` Local with a file.
+    pub async fn dynamodb() -> Self {
+        let image = GenericImage::new("amazon/dynamodb-local", "latest")
+            .with_wait_for(WaitFor::message_on_stdout("Initializing DynamoDB Local"))
+            .with_cmd([
+                "-Djava.library.path=./DynamoDBLocal_lib",
+                "-jar",
+                "DynamoDBLocal.jar",
+                "-sharedDb",
+                "-dbPath",
+                "/tmp",
+            ]);
+        Self::start(image, 8000, "http://").await
+    }
+
+    async fn start(image: ContainerRequest<GenericImage>, port: u16, scheme: &str) -> Self {
+        // A port that the engine chooses is another one after the next start.
+        let free = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0));
+        let free = free.and_then(|listener| listener.local_addr());
+        let free = free.expect("a free port").port();
+        let container = image
+            .with_label(LABEL, run())
+            .with_mapped_port(free, port.tcp())
+            .with_startup_timeout(Duration::from_mins(2))
+            .start()
+            .await
+            .unwrap_or_else(|error| panic!("a database could not be started: {error}"));
+        Self {
+            container,
+            url: format!("{scheme}127.0.0.1:{free}"),
+        }
+    }
+
+    /// Ends it at once: SIGKILL.
+    pub async fn kill9(&self) {
+        docker(&["kill", "--signal", "KILL", self.container.id()]).await;
+    }
+
+    /// Starts it again, with what is on its disk. It does not answer yet.
+    pub async fn start_again(&self) {
+        docker(&["start", self.container.id()]).await;
+    }
+}
+
+async fn docker(arguments: &[&str]) {
+    let run = tokio::process::Command::new("docker")
+        .args(arguments)
+        .output()
+        .await
+        .expect("docker runs");
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "docker {arguments:?}: {said}");
+}
+
 async fn port(image: ContainerRequest<GenericImage>, engine: &str, port: u16) -> u16 {
     let run = run();
     let lock = lock(&format!("usher-test-{run}-{engine}.lock")).await;

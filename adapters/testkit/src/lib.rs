@@ -11,6 +11,7 @@
 //! * [`clock`]: a clock that stands still until it is told otherwise.
 //! * [`lambda`]: a Lambda binary as a process under an emulated Runtime API.
 //! * [`process`]: the server binary as a process.
+//! * [`proxy`]: a network between a program and its database that can be made to fail.
 
 #![allow(
     clippy::missing_panics_doc,
@@ -25,4 +26,5 @@ pub mod fakes;
 pub mod key_server;
 pub mod lambda;
 pub mod process;
+pub mod proxy;
 pub mod tokens;

@@ -109,7 +109,7 @@ pub(crate) fn usage(keys: impl KeyStore, usage: impl UsageStore, timeout: Durati
     let store: Arc<dyn KeyStore> = Arc::new(keys);
     // The pacer has a deadline for those who wait, and hears the usage store's answer to the end.
     (
-        Arc::new(crate::deadline::WithDeadline { timeout, store }),
+        Arc::new(crate::deadline::WithDeadline::new(store, timeout)),
         Arc::new(usage),
     )
 }
@@ -118,5 +118,5 @@ pub(crate) fn usage(keys: impl KeyStore, usage: impl UsageStore, timeout: Durati
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
 pub(crate) fn profiles(store: impl ProfileStore, timeout: Duration) -> Arc<dyn ProfileStore> {
     let store: Arc<dyn ProfileStore> = Arc::new(store);
-    Arc::new(crate::deadline::WithDeadline { timeout, store })
+    Arc::new(crate::deadline::WithDeadline::new(store, timeout))
 }

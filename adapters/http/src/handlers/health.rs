@@ -16,6 +16,8 @@ pub(crate) const READY: &str = "/readyz";
 
 /// The store is asked at most this often, however often we are.
 const ASK_EVERY: Duration = Duration::from_secs(1);
+/// And this often while it is not ready, so that all know soon when it is.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// A store that takes longer is not ready.
 const DEADLINE: Duration = Duration::from_secs(1);
 
@@ -50,7 +52,7 @@ async fn store_answers(app: &App) -> bool {
     let now = app.0.clock.now();
     if let Some((asked, answer)) = *readiness
         && now >= asked
-        && now.since(asked) < ASK_EVERY
+        && now.since(asked) < if answer { ASK_EVERY } else { ASK_AGAIN }
     {
         return answer;
     }

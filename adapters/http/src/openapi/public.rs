@@ -75,7 +75,7 @@ fn all() -> [Public; 4] {
             name: "Readiness",
             tag: HEALTH,
             summary: "Can the process serve?",
-            description: "Asks the store, at most once a second.",
+            description: "Asks the store, at most once a second while it answers.",
             content: status(),
             fields: &[headers::NO_STORE],
             is_tagged: false,
