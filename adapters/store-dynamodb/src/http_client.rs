@@ -145,12 +145,11 @@ impl HttpConnector for Connection {
         HttpConnectorFuture::new(async move {
             let sent = Instant::now();
             let mut answer = pin!(answer);
-            let answer = match timeout(client.silence, &mut answer).await {
-                Ok(answer) => answer,
-                Err(_) => {
-                    client.is_silent(number, sent);
-                    answer.await
-                }
+            let answer = if let Ok(answer) = timeout(client.silence, &mut answer).await {
+                answer
+            } else {
+                client.is_silent(number, sent);
+                answer.await
             };
             if answer.is_ok() {
                 client.now().heard = Instant::now();

@@ -13,7 +13,7 @@ use super::{
 const KILLS: u32 = 3;
 
 /// A container's start is not what is measured here.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The first answer after a start takes longer than others.
 const PROBE: Duration = Duration::from_secs(3);

@@ -164,7 +164,7 @@ async fn a_write_is_sent_once_whatever_becomes_of_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_away_is_not_asked_three_times_as_much_for_long() {
-    let bench = Bench::new(&[Fail(Unavailable); 3000]);
+    let bench = Bench::new(&vec![Fail(Unavailable); 3000]);
     for _ in 0..1000 {
         assert_eq!(bench.get().await, Err(Unavailable));
     }
