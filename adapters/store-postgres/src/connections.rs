@@ -78,7 +78,9 @@ impl Connections {
     pub(crate) fn new(options: PgConnectOptions, call: Duration) -> Self {
         let patience = Patience {
             call,
-            connect: call / 4,
+            // A handshake is several round trips and thousands of hashes, and when all connections are
+            // made at once they wait for each other: whoever gives up too soon begins anew.
+            connect: call / 2,
             silence: call / 4,
             ping: call / 8,
         };

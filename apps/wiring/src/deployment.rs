@@ -70,7 +70,7 @@ impl Deployment {
         role: &Role,
         log: Arc<dyn AccessLog>,
     ) -> Result<Self, OpenError> {
-        let stores = Stores::open(&config.store, &config.usage.store).await?;
+        let stores = Stores::open(&config.store, usage_store(&config.usage)).await?;
         let keys = prepare(&stores, &config).await?;
         let usage = config.usage;
         let pacer = PacerSettings {
@@ -144,6 +144,17 @@ impl Returner {
     /// of reach, counts as spent: at most a two hundredth of each quota.
     pub async fn close(self) {
         self.0.close(SystemClock.now()).await;
+    }
+}
+
+/// Where usage is kept; in memory when nobody is held to a plan, so that nothing has to be there for it.
+fn usage_store(usage: &UsageConfig) -> &UsageStoreConfig {
+    let policy = &usage.policy;
+    let is_used = policy.key_required || !policy.assign.is_empty();
+    if is_used || !usage.plans.is_empty() || !usage.keys.is_empty() {
+        &usage.store
+    } else {
+        &UsageStoreConfig::Memory
     }
 }
 

@@ -97,10 +97,9 @@ async fn kill_under_load(
     assert!(seen.refused > 0, "it was noticed");
     for back in back {
         let all = [back.ready, back.first, back.everybody];
-        assert!(
-            all.iter().all(|took| *took < Duration::from_secs(1)),
-            "{back:?}"
-        );
+        // On a machine that is slow for the moment the database itself is.
+        let most = Duration::from_secs(1) + back.direct;
+        assert!(all.iter().all(|took| *took < most), "{back:?}");
     }
 }
 

@@ -23,7 +23,7 @@ impl Store {
             Self::Dynamodb => {
                 let (table, endpoint) = (unique_name("profiles"), containers::dynamodb().await);
                 let control = unique_name("control");
-                format!("dynamodb://{table}?region=eu-west-1&endpoint={endpoint}&control={control}")
+                format!("dynamodb://{table}?region=eu-west-1&control={control}&endpoint={endpoint}")
             }
         }
     }
