@@ -132,6 +132,34 @@ impl fmt::Debug for Connections {
 }
 
 impl Opener {
+    /// Connects, and a second time beside the first when that takes long: what was sent while the way
+    /// to the database was still being made is answered by nobody.
+    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut first = pin!(self.connect_once());
+        if let Ok(connected) = timeout(self.patience.ping, &mut first).await {
+            return connected;
+        }
+        let mut second = pin!(self.connect_once());
+        tokio::select! {
+            connected = &mut first => match connected {
+                Err(_) => second.await,
+                connected => connected,
+            },
+            // Good or bad, it is news.
+            connected = &mut second => connected,
+        }
+    }
+
+    async fn connect_once(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut raw = self.options.connect().await?;
+        // A statement that nobody waits for any more ends, too; otherwise those that wait for a lock
+        // would be more and more, one connection each.
+        let limit = self.patience.call.as_millis().max(1);
+        let limit = sqlx::AssertSqlSafe(format!("SET statement_timeout = {limit}"));
+        raw.execute(limit).await?;
+        Ok(raw)
+    }
+
     /// Asks whether anybody is there.
     async fn ping(&self, line: &mut Line) -> bool {
         let answered = timeout(self.patience.ping, line.raw.ping()).await;
@@ -150,18 +178,7 @@ impl Manager for Opener {
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<Line, sqlx::Error> {
-        let opened = async {
-            let mut raw = self.options.connect().await?;
-            // A statement that nobody waits for any more ends, too; otherwise those that wait for a
-            // lock would be more and more, one connection each.
-            let limit = format!(
-                "SET statement_timeout = {}",
-                self.patience.call.as_millis().max(1)
-            );
-            raw.execute(sqlx::AssertSqlSafe(limit)).await?;
-            Ok::<_, sqlx::Error>(raw)
-        };
-        let raw = timeout(self.patience.connect, opened)
+        let raw = timeout(self.patience.connect, self.connect())
             .await
             .map_err(|_| late("no connection was made in time"))??;
         let now = Instant::now();

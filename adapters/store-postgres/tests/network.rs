@@ -227,3 +227,24 @@ async fn a_database_that_is_away_is_unavailable_at_once_and_back_at_once() {
     bench.put().await.unwrap();
     bench.get().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_connection_that_nobody_answers_is_made_a_second_time() {
+    let bench = Bench::new().await;
+    bench.proxy.cut();
+    assert_eq!(bench.get().await, Err(StoreErrorKind::Unavailable));
+    bench.proxy.set(Weather::Stalled);
+    let opened = bench.proxy.connections();
+    let began = Instant::now();
+    let get = bench.get();
+    let lost = async {
+        while bench.proxy.connections() == opened {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        bench.proxy.forget();
+        bench.proxy.set(Weather::Fair);
+    };
+    let (got, ()) = tokio::join!(get, lost);
+    assert_eq!(got, Ok(()));
+    assert!(began.elapsed() < TIMEOUT / 2, "{:?}", began.elapsed());
+}
