@@ -1,5 +1,10 @@
 //! The databases that this binary was built with.
 
+#![cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres", feature = "dynamodb")),
+    allow(unused_variables, reason = "there is nothing to be done with any")
+)]
+
 use std::{sync::Arc, time::Duration};
 
 use usher_domain::ports::ProfileStore;
@@ -89,22 +94,30 @@ impl Database {
     }
 
     /// Plans, keys and what was spent in it.
+    #[cfg_attr(
+        not(feature = "dynamodb"),
+        allow(
+            clippy::unused_async,
+            reason = "DynamoDB alone has another table to open"
+        )
+    )]
     pub(crate) async fn usage(&self, timeout: Duration) -> Result<Usage, OpenError> {
-        match self {
+        // By place, so that there is nothing to match in a binary without any database.
+        match *self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(file) => {
+            Self::Sqlite(ref file) => {
                 let keys = SqliteKeyStore::new(file.clone());
                 let usage = SqliteUsageStore::new(file.clone());
                 Ok(stores::usage(keys, usage, timeout))
             }
             #[cfg(feature = "postgres")]
-            Self::Postgres(database) => {
+            Self::Postgres(ref database) => {
                 let keys = PgKeyStore::new(database.clone());
                 let usage = PgUsageStore::new(database.clone());
                 Ok(stores::usage(keys, usage, timeout))
             }
             #[cfg(feature = "dynamodb")]
-            Self::Dynamo(dynamo, settings) => {
+            Self::Dynamo(ref dynamo, ref settings) => {
                 let control = dynamo.control(settings).await?;
                 Ok(in_control(control, timeout))
             }

@@ -5,8 +5,8 @@
 
 mod clock;
 pub mod config;
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
 mod database;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
 mod deadline;
 mod deployment;
 mod keys_file;

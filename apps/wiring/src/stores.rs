@@ -1,6 +1,8 @@
 //! Opens what the configuration names.
 
-use std::{path::Path, sync::Arc, time::Duration};
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamodb"))]
+use std::time::Duration;
+use std::{path::Path, sync::Arc};
 
 use usher_domain::ports::{KeyStore, ProfileStore, UsageStore};
 use usher_store_memory::{MemoryKeyStore, MemoryProfileStore, MemoryUsageStore};
