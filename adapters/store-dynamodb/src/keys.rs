@@ -60,6 +60,7 @@ impl DynamoKeyStore {
         let table = &self.control.table;
         let mut found = Vec::new();
         while !keys.is_empty() {
+            let left_before = keys.len();
             let rest = keys.split_off(keys.len().min(MOST_READ));
             let asked = KeysAndAttributes::builder()
                 .set_keys(Some(std::mem::replace(&mut keys, rest)))
@@ -82,24 +83,30 @@ impl DynamoKeyStore {
             // What did not fit into one answer, or was too much for the moment.
             let mut left = read.unprocessed_keys.unwrap_or_default();
             keys.extend(left.remove(table).map(|left| left.keys).unwrap_or_default());
+            if keys.len() == left_before {
+                // Asking again at once would be more of what was too much.
+                let said = format!("DynamoDB: could not {doing}: too much at the moment");
+                return Err(StoreError::new(StoreErrorKind::Overloaded, said));
+            }
         }
         Ok(found)
     }
 
-    /// The items under `pk` with ids after `after` that `keep` keeps, by their ids, at most `limit`.
+    /// The items under `pk` with ids after `after` that `keep` keeps, by their ids, at most `limit`;
+    /// `at_once` is how many are read in one round trip, as many as there may be if that is not said.
     async fn query<T>(
         &self,
         doing: &str,
         pk: &str,
         after: Option<&str>,
         limit: Option<u32>,
+        at_once: Option<u32>,
         mut keep: impl FnMut(Item) -> Result<Option<T>, StoreError> + Send,
     ) -> Result<Vec<T>, StoreError>
     where
         T: Send,
     {
-        // No more than are wanted; one at a time they would take too long where few are kept.
-        let at_once = limit.map(|limit| i32::try_from(limit.max(50)).unwrap_or(i32::MAX));
+        let at_once = at_once.map(|most| i32::try_from(most).unwrap_or(i32::MAX));
         let limit = limit.map_or(usize::MAX, |limit| limit as usize);
         let (mut kept, mut next) = (Vec::new(), after.map(|after| id_key(pk, after)));
         loop {
@@ -156,7 +163,7 @@ impl KeyStore for DynamoKeyStore {
             plan.map(Some)
                 .map_err(|problem| corrupt(place()).caused_by(problem))
         };
-        self.query("read the usage plans", "plans", None, None, read)
+        self.query("read the usage plans", "plans", None, None, None, read)
             .await
     }
 
@@ -189,14 +196,16 @@ impl KeyStore for DynamoKeyStore {
 
     async fn keys(&self, page: &KeyPage) -> Result<Vec<ApiKey>, StoreError> {
         let after = page.after.as_ref().map(ApiKeyId::as_str);
-        // Keys are many and plans are few: for the keys of one plan all are read.
+        // Keys are many and plans are few: for the keys of one plan all are read, in as few round trips as
+        // can be, however few of them are wanted.
+        let at_once = page.plan.is_none().then_some(page.limit.max(1));
         let read = |item: Item| {
             let key = key_from_item(&item)?;
             let plan = page.plan.as_ref();
             let belongs = plan.is_none_or(|plan| key.plans.contains(plan));
             Ok(belongs.then_some(key))
         };
-        self.query("list keys", "keys", after, Some(page.limit), read)
+        self.query("list keys", "keys", after, Some(page.limit), at_once, read)
             .await
     }
 
