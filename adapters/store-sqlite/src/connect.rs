@@ -5,7 +5,8 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use usher_domain::ports::StoreError;
+use tokio::time::Instant;
+use usher_domain::ports::{StoreError, StoreErrorKind};
 
 use crate::error::{migration_error, store_error};
 
@@ -27,7 +28,7 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
     ),
 ];
 
-const READERS: u32 = 4;
+pub(crate) const READERS: u32 = 4;
 
 /// Where the file is and how to use it.
 #[derive(Debug, Clone)]
@@ -72,7 +73,20 @@ impl Sqlite {
                 .connect_with(options.clone())
         };
         let opening = |error| store_error("open the SQLite file", error);
-        let writer = pool(1).await.map_err(opening)?;
+        let started = Instant::now();
+        // A new file is turned to WAL by whoever opens it first. For that SQLite does not wait:
+        // another process that starts at the same moment is told at once that it is locked.
+        let writer = loop {
+            match pool(1).await.map_err(opening) {
+                Err(error)
+                    if error.kind() == StoreErrorKind::Overloaded
+                        && started.elapsed() < settings.timeout =>
+                {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                opened => break opened?,
+            }
+        };
         check_schema(&writer, settings.migrate).await?;
         let readers = pool(READERS).await.map_err(opening)?;
         Ok(Self { readers, writer })
@@ -101,7 +115,16 @@ async fn check_schema(writer: &Pool<sqlx::Sqlite>, migrate: bool) -> Result<(), 
             .collect(),
     );
     if migrate {
-        return migrator.run(writer).await.map_err(migration_error);
+        // sqlx takes no lock of its own on SQLite: without this one, two processes that start at
+        // once would both find a step missing, and the second would fail to add it.
+        let locking = |error| store_error("lock the file for its schema", error);
+        let mut alone = writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(locking)?;
+        let migrated = migrator.run_direct(None, &mut *alone, false).await;
+        migrated.map_err(migration_error)?;
+        return alone.commit().await.map_err(locking);
     }
     let applied: Result<i64, _> =
         sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
@@ -117,7 +140,7 @@ async fn check_schema(writer: &Pool<sqlx::Sqlite>, migrate: bool) -> Result<(), 
     match u64::try_from(applied).unwrap_or(0) {
         found if found == newest => Ok(()),
         found => Err(StoreError::new(
-            usher_domain::ports::StoreErrorKind::Internal,
+            StoreErrorKind::Internal,
             format!(
                 "the database's schema is version {found} and this program's is {newest}: run \
                  `usher migrate`, or set store.migrate = true, or use the program that made it"

@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use sqlx::migrate::MigrateError;
 use usher_domain::ports::{StoreError, StoreErrorKind};
 
 /// What a driver's error means to a caller.
-pub(crate) fn store_error(doing: &str, error: sqlx::Error) -> StoreError {
-    let kind = match &error {
+pub(crate) fn store_error(doing: &str, error: impl Into<Arc<sqlx::Error>>) -> StoreError {
+    let error = error.into();
+    let kind = match &*error {
         sqlx::Error::PoolTimedOut => StoreErrorKind::Overloaded,
         sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
             StoreErrorKind::Unavailable

@@ -7,6 +7,7 @@ mod connect;
 mod error;
 mod keys;
 mod profiles;
+mod reads;
 mod usage;
 
 pub use connect::{Sqlite, SqliteSettings};

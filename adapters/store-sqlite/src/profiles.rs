@@ -1,25 +1,25 @@
 use async_trait::async_trait;
 use usher_domain::{
-    ports::{
-        Deleted, Expected, ProfileStore, Put, StoreError, StoreErrorKind, StoredProfile, Version,
-    },
+    ports::{Deleted, Expected, ProfileStore, Put, StoreError, StoredProfile, Version},
     profile::Profile,
     user_id::UserId,
 };
 
-use crate::{connect::Sqlite, error::store_error};
+use crate::{connect::Sqlite, error::store_error, reads::Reads};
 
 /// Profiles in the table `profiles`, as canonical JSON text.
 #[derive(Debug, Clone)]
 pub struct SqliteProfileStore {
     database: Sqlite,
+    reads: Reads,
 }
 
 impl SqliteProfileStore {
     /// Profiles in an open database.
     #[must_use]
     pub fn new(database: Sqlite) -> Self {
-        Self { database }
+        let reads = Reads::new(database.clone());
+        Self { database, reads }
     }
 
     async fn exists(&self, id: &UserId) -> Result<bool, StoreError> {
@@ -34,24 +34,7 @@ impl SqliteProfileStore {
 #[async_trait]
 impl ProfileStore for SqliteProfileStore {
     async fn get(&self, id: &UserId) -> Result<Option<StoredProfile>, StoreError> {
-        let row: Option<(i64, i64, String, Option<Vec<u8>>)> =
-            sqlx::query_as("SELECT id, revision, body, digest FROM profiles WHERE user_id = ?")
-                .bind(id.as_str())
-                .fetch_optional(&self.database.readers)
-                .await
-                .map_err(|error| store_error("read a profile", error))?;
-        let Some((number, revision, body, digest)) = row else {
-            return Ok(None);
-        };
-        let read = Profile::from_stored_canonical(body, &digest.unwrap_or_default());
-        let profile = read.map_err(|error| {
-            let place = format!("SQLite: table profiles, column body, row id {number}");
-            StoreError::new(StoreErrorKind::Corrupt, place).caused_by(error)
-        })?;
-        Ok(Some(StoredProfile {
-            profile,
-            version: version(number, revision),
-        }))
+        self.reads.get(id).await
     }
 
     async fn put(
@@ -167,7 +150,7 @@ fn digest(profile: &Profile) -> &[u8] {
     &profile.tag().digest()[..]
 }
 
-fn version(number: i64, revision: i64) -> Version {
+pub(crate) fn version(number: i64, revision: i64) -> Version {
     Version::new(format!("{number}.{revision}"))
 }
 

@@ -1,6 +1,6 @@
 //! What only a database file can do wrong.
 
-use std::{path::Path, time::Duration};
+use std::{future::Future as _, path::Path, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use sqlx::{ConnectOptions as _, Executor as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use usher_domain::{
@@ -24,6 +24,24 @@ async fn raw(path: &Path) -> SqliteConnection {
         .connect()
         .await
         .expect("a connection")
+}
+
+fn user(number: usize) -> UserId {
+    UserId::parse(&format!("user-{number}")).expect("an id")
+}
+
+/// With so many profiles.
+async fn store_of(path: &Path, profiles: usize) -> Arc<SqliteProfileStore> {
+    let database = Sqlite::open(&settings(path, true)).await.unwrap();
+    let store = SqliteProfileStore::new(database);
+    let profile = Profile::from_stored_json(b"{}").unwrap();
+    for number in 0..profiles {
+        store
+            .put(&user(number), &profile, &Expected::Anything)
+            .await
+            .unwrap();
+    }
+    Arc::new(store)
 }
 
 #[tokio::test]
@@ -52,6 +70,74 @@ async fn a_row_that_does_not_parse_is_reported_with_its_place() {
             "SQLite: table profiles, column body, row id 1"
         );
     }
+}
+
+/// Reads that come together are one statement: what is wrong with one of them is its own.
+#[tokio::test]
+async fn a_row_that_does_not_parse_fails_for_whoever_asked_for_it_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("usher.db");
+    let store = store_of(&path, 3).await;
+    raw(&path)
+        .await
+        .execute("UPDATE profiles SET body = '[', digest = NULL WHERE user_id = 'user-1'")
+        .await
+        .unwrap();
+    let reads = (0..100).map(|reader| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.get(&user(reader % 3)).await })
+    });
+    for (reader, read) in reads.collect::<Vec<_>>().into_iter().enumerate() {
+        let read = read.await.unwrap().map_err(|error| error.to_string());
+        let broken = "SQLite: table profiles, column body, row id 2";
+        match reader % 3 {
+            1 => assert_eq!(read.unwrap_err(), broken),
+            _ => assert!(read.unwrap().is_some()),
+        }
+    }
+}
+
+/// Those who came together do not depend on each other: neither when the first of them gives up nor when all fail.
+#[tokio::test]
+async fn a_reader_that_gives_up_takes_nobody_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("usher.db");
+    let store = store_of(&path, 1).await;
+    for _ in 0..100 {
+        {
+            // Asked for, and dropped before the answer.
+            let id = user(0);
+            let mut first = pin!(store.get(&id));
+            let asked = std::future::poll_fn(|context| Poll::Ready(first.as_mut().poll(context)));
+            assert!(asked.await.is_pending());
+        }
+        assert!(store.get(&user(0)).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn when_a_statement_fails_everyone_who_waits_for_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("usher.db");
+    let store = store_of(&path, 1).await;
+    let rename = "ALTER TABLE profiles RENAME TO elsewhere";
+    raw(&path).await.execute(rename).await.unwrap();
+    for _ in 0..3 {
+        let reads: Vec<_> = (0..100)
+            .map(|_| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move { store.get(&user(0)).await })
+            })
+            .collect();
+        for read in reads {
+            let error = read.await.unwrap().unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Internal);
+            assert_eq!(error.to_string(), "SQLite: could not read a profile");
+        }
+    }
+    let back = "ALTER TABLE elsewhere RENAME TO profiles";
+    raw(&path).await.execute(back).await.unwrap();
+    assert!(store.get(&user(0)).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -115,4 +201,27 @@ async fn a_file_that_is_no_database_is_left_alone() {
     let error = Sqlite::open(&settings(&path, true)).await.unwrap_err();
     assert!(!error.is_transient(), "{error:?}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+/// A lock that is held between looking for what is missing and adding it, whoever does it.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_processes_may_migrate_at_once() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usher.db");
+        let starts: Vec<_> = (0..8)
+            .map(|_| {
+                let settings = settings(&path, true);
+                tokio::spawn(async move { Sqlite::open(&settings).await.map(drop) })
+            })
+            .collect();
+        for start in starts {
+            start.await.unwrap().unwrap();
+        }
+        let steps: Vec<i64> = sqlx::query_scalar("SELECT version FROM _sqlx_migrations")
+            .fetch_all(&mut raw(&path).await)
+            .await
+            .unwrap();
+        assert_eq!(steps, [1, 2, 3]);
+    }
 }

@@ -122,6 +122,26 @@ crate::suite! {
         assert_eq!(read(&*store, &id(&ascii[..255])).await, None);
     }
 
+    /// A store that reads for several callers at once gives each their own.
+    async fn everyone_who_reads_at_once_gets_their_own(store) {
+        let name = |number: usize| format!("user \"{number}\\");
+        for number in 0..20 {
+            put(&*store, &id(&name(number)), &json!({"n": number})).await;
+        }
+        // The same profile for many, and some that are not there.
+        let reads: Vec<_> = (0..200)
+            .map(|reader| {
+                let (store, id) = (Arc::clone(&store), id(&name(reader % 25)));
+                tokio::spawn(async move { read(&*store, &id).await })
+            })
+            .collect();
+        for (reader, found) in reads.into_iter().enumerate() {
+            let number = reader % 25;
+            let own = (number < 20).then(|| profile(&json!({"n": number})));
+            assert_eq!(found.await.expect("a reader"), own, "{number}");
+        }
+    }
+
     /// Create, never replace.
     async fn creating_twice_conflicts(store) {
         let (alice, one) = (id("alice"), profile(&json!({"n": 1})));
