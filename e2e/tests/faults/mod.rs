@@ -11,7 +11,10 @@ use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::Instant;
-use usher_testkit::process::{ProcessSpec, ServerProcess};
+use usher_testkit::{
+    process::{ProcessSpec, ServerProcess},
+    proxy::Proxy,
+};
 
 use crate::support::{binaries, call::profile_path, deployment::client, issuer::TestIssuer};
 
@@ -92,6 +95,17 @@ fn spec(store_url: &str, issuer: &TestIssuer, folder: &TempDir) -> ProcessSpec {
         args: Vec::new(),
         env: env.map(|(name, value)| (name.to_owned(), value)).into(),
         dir: folder.path().to_owned(),
+    }
+}
+
+/// A proxy before this store, and the URL of the store through it.
+pub(crate) async fn proxied(url: &str) -> (Proxy, String) {
+    match url.split_once("endpoint=") {
+        Some((before, endpoint)) => {
+            let (proxy, endpoint) = Proxy::of(endpoint).await;
+            (proxy, format!("{before}endpoint={endpoint}"))
+        }
+        None => Proxy::of(url).await,
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use usher_testkit::proxy::{Proxy, Sent, Weather};
 
-use super::{Bench, REQUEST, SLACK, STORE, timed};
+use super::{Bench, REQUEST, SLACK, STORE, proxied, timed};
 use crate::support::Store;
 
 /// In a body, so that what is sent with it can be found.
@@ -14,13 +14,7 @@ const MARK: &str = "marked-4711";
 async fn behind_a_proxy(store: Store) -> (Bench, Proxy) {
     let folder = tempfile::tempdir().expect("a folder");
     let url = store.fresh(folder.path()).await;
-    let (proxy, url) = match url.split_once("endpoint=") {
-        Some((before, endpoint)) => {
-            let (proxy, endpoint) = Proxy::of(endpoint).await;
-            (proxy, format!("{before}endpoint={endpoint}"))
-        }
-        None => Proxy::of(&url).await,
-    };
+    let (proxy, url) = proxied(&url).await;
     let bench = Bench::over(&url).await;
     assert_eq!(timed(bench.put("alice", r#"{"n":0}"#)).await.status, 201);
     proxy.take_sent();

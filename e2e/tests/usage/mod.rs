@@ -4,6 +4,7 @@
 //! * `crashes::…`: what a quota loses by `kill -9` and by SIGTERM, and that nobody gets more than it.
 //! * `commands::…`, `refusals::…`: `usher plans`, `usher keys` and `usher usage` beside a running server.
 //! * `elsewhere::…`: usage in a file of its own, and several servers on one.
+//! * `faults::…`: usage in a database that is not within reach.
 //! * `imports::…`: the files of plans and keys over restarts.
 //! * `features::…`, `offsets::…`: what a plan may say beside its throttle and quota.
 
@@ -11,6 +12,7 @@ mod article;
 mod commands;
 mod crashes;
 mod elsewhere;
+mod faults;
 mod features;
 mod imports;
 mod offsets;
