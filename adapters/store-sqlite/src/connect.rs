@@ -1,8 +1,13 @@
-use std::{path::PathBuf, time::Duration};
+use std::{
+    ops::{Deref, DerefMut},
+    path::PathBuf,
+    time::Duration,
+};
 
 use sqlx::{
-    Pool, SqlStr, SqlitePool,
+    Executor as _, Pool, SqlStr, SqliteConnection, SqlitePool,
     migrate::{Migration, MigrationType, Migrator},
+    pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::time::Instant;
@@ -92,10 +97,61 @@ impl Sqlite {
         Ok(Self { readers, writer })
     }
 
+    /// A transaction beside which nobody else writes, and which does not fail half-way because somebody
+    /// did so while it only read.
+    pub(crate) async fn alone(&self) -> Result<Alone, sqlx::Error> {
+        let mut connection = self.writer.acquire().await?;
+        connection.execute("BEGIN IMMEDIATE").await?;
+        Ok(Alone {
+            connection: Some(connection),
+        })
+    }
+
     /// Waits for what is running and closes the file.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// A transaction, undone when it is dropped.
+///
+/// Not sqlx's own: on a disk that is full SQLite undoes a transaction by itself, the driver fails to undo it once
+/// more, holds it for open ever after, and begins no other over this connection, which is the only one that writes.
+pub(crate) struct Alone {
+    connection: Option<PoolConnection<sqlx::Sqlite>>,
+}
+
+impl Alone {
+    pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        self.execute("COMMIT").await?;
+        self.connection = None;
+        Ok(())
+    }
+}
+
+impl Deref for Alone {
+    type Target = SqliteConnection;
+
+    #[allow(clippy::expect_used, reason = "only what consumes it takes it out")]
+    fn deref(&self) -> &SqliteConnection {
+        self.connection.as_ref().expect("a connection")
+    }
+}
+
+impl DerefMut for Alone {
+    #[allow(clippy::expect_used, reason = "only what consumes it takes it out")]
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        self.connection.as_mut().expect("a connection")
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            // Whatever state it is in, the next one is in a good one.
+            connection.close_on_drop();
+        }
     }
 }
 

@@ -166,19 +166,14 @@ impl KeyStore for SqliteKeyStore {
 
     async fn apply(&self, changes: &[Change], expected: Revision) -> Result<Applied, StoreError> {
         let failed = |error| store_error("change plans and keys", error);
-        // IMMEDIATE: a transaction that reads first and then writes can fail half-way.
-        let mut transaction = self
-            .database
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(failed)?;
+        let mut transaction = self.database.alone().await.map_err(failed)?;
         let counted = sqlx::query("UPDATE control SET revision = revision + 1 WHERE revision = ?")
             .bind(expected.0.cast_signed())
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
         if counted.rows_affected() == 0 {
+            transaction.commit().await.map_err(failed)?;
             return Ok(Applied::Conflict);
         }
         for change in changes {

@@ -47,7 +47,9 @@ impl ProfileStore for SqliteProfileStore {
         let failed = |error| store_error("write a profile", error);
         match expected {
             Expected::Anything => {
-                let revision: i64 = sqlx::query_scalar(
+                // All rows, of which there is one: SQLite commits at the end of them, and whoever
+                // stops at the first (`fetch_one`) is not told when that fails.
+                let revisions: Vec<i64> = sqlx::query_scalar(
                     "INSERT INTO profiles (user_id, body, digest) VALUES (?, ?, ?) \
                      ON CONFLICT (user_id) DO UPDATE \
                      SET body = excluded.body, digest = excluded.digest, revision = revision + 1 \
@@ -56,10 +58,10 @@ impl ProfileStore for SqliteProfileStore {
                 .bind(id.as_str())
                 .bind(profile.as_json())
                 .bind(digest(profile))
-                .fetch_one(writer)
+                .fetch_all(writer)
                 .await
                 .map_err(failed)?;
-                Ok(if revision == 1 {
+                Ok(if revisions == [1] {
                     Put::Created
                 } else {
                     Put::Replaced

@@ -40,12 +40,7 @@ impl SqliteUsageStore {
         rule: impl FnOnce(Option<AccountState>) -> (T, Option<AccountState>) + Send,
     ) -> Result<T, StoreError> {
         let failed = |error| store_error(doing, error);
-        let mut transaction = self
-            .database
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(failed)?;
+        let mut transaction = self.database.alone().await.map_err(failed)?;
         let found: Option<Columns> = sqlx::query_as(
             "SELECT full_at, window_start, used FROM usage_accounts \
              WHERE plan_id = ? AND holder = ?",
@@ -60,8 +55,8 @@ impl SqliteUsageStore {
             put(name, &changed, &mut transaction)
                 .await
                 .map_err(failed)?;
-            transaction.commit().await.map_err(failed)?;
         }
+        transaction.commit().await.map_err(failed)?;
         Ok(answer)
     }
 }

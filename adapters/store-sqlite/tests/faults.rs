@@ -1,14 +1,35 @@
 //! What only a database file can do wrong.
 
-use std::{future::Future as _, path::Path, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    future::Future as _,
+    num::{NonZeroU32, NonZeroU64},
+    path::Path,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use sqlx::{ConnectOptions as _, Executor as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use usher_domain::{
-    ports::{Expected, ProfileStore as _, StoreErrorKind},
+    ports::{
+        Applied, Change, Expected, KeyStore as _, ProfileStore as _, Put, Revision, StoreErrorKind,
+        Taken, UsageStore as _,
+    },
     profile::Profile,
+    time::Timestamp,
+    usage::{
+        account::Limits,
+        api_key::ApiKeyId,
+        membership::{Account, AccountName, Holder},
+        plan::PlanId,
+        quota::{Period, Quota},
+    },
     user_id::UserId,
 };
-use usher_store_sqlite::{Sqlite, SqliteProfileStore, SqliteSettings};
+use usher_store_sqlite::{
+    Sqlite, SqliteKeyStore, SqliteProfileStore, SqliteSettings, SqliteUsageStore,
+};
 
 fn settings(path: &Path, migrate: bool) -> SqliteSettings {
     SqliteSettings {
@@ -138,6 +159,80 @@ async fn when_a_statement_fails_everyone_who_waits_for_it_is_told() {
     let back = "ALTER TABLE elsewhere RENAME TO profiles";
     raw(&path).await.execute(back).await.unwrap();
     assert!(store.get(&user(0)).await.unwrap().is_some());
+}
+
+/// SQLite commits a statement that returns rows when it is read to its end: whoever takes the first row and goes
+/// is not told that nothing was written.
+#[tokio::test]
+async fn a_write_whose_commit_fails_is_not_answered_with_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("usher.db");
+    let store = store_of(&path, 1).await;
+    // Violated by every write, and looked at by the commit alone, as a disk is that is full.
+    let fails = "CREATE TABLE parent (id INTEGER PRIMARY KEY);
+        CREATE TABLE child (id REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);
+        CREATE TRIGGER one AFTER INSERT ON profiles BEGIN INSERT INTO child VALUES (1); END;
+        CREATE TRIGGER two AFTER UPDATE ON profiles BEGIN INSERT INTO child VALUES (1); END;";
+    raw(&path).await.execute(fails).await.unwrap();
+    let profile = Profile::from_stored_json(b"{\"new\":true}").unwrap();
+    let version = store.get(&user(0)).await.unwrap().unwrap().version;
+    for (number, expected) in [
+        (0, Expected::Anything),
+        (0, Expected::Version(version)),
+        (1, Expected::Anything),
+        (1, Expected::Absent),
+    ] {
+        let put = store.put(&user(number), &profile, &expected).await;
+        assert!(put.is_err(), "{expected:?}: {put:?}");
+    }
+    assert_eq!(store.get(&user(1)).await.unwrap(), None);
+    let healed = "DROP TRIGGER one; DROP TRIGGER two";
+    raw(&path).await.execute(healed).await.unwrap();
+    let put = store.put(&user(1), &profile, &Expected::Anything).await;
+    assert_eq!(put.unwrap(), Put::Created);
+}
+
+/// What SQLite undoes by itself (a disk that is full, an I/O error) cannot be undone again; a driver that counts on
+/// it takes no transaction any more.
+#[tokio::test]
+async fn after_a_transaction_that_failed_the_next_one_is_as_good_as_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("usher.db");
+    let database = Sqlite::open(&settings(&path, true)).await.unwrap();
+    let usage = SqliteUsageStore::new(database.clone());
+    let keys = SqliteKeyStore::new(database);
+    let account = Account {
+        name: AccountName {
+            plan: PlanId::new("uvw0123"),
+            holder: Holder::Key(ApiKeyId::new("key")),
+        },
+        limits: Limits {
+            quota: Some(Quota::new(NonZeroU64::new(100).unwrap(), Period::Day)),
+            ..Limits::default()
+        },
+    };
+    let fails = "CREATE TRIGGER one BEFORE INSERT ON usage_accounts BEGIN SELECT RAISE(ROLLBACK, 'full'); END;
+        CREATE TRIGGER two BEFORE DELETE ON api_keys BEGIN SELECT RAISE(ROLLBACK, 'full'); END;
+        INSERT INTO api_keys (id, hash, name, description, enabled) VALUES ('k', zeroblob(32), '', '', 0);";
+    raw(&path).await.execute(fails).await.unwrap();
+    let now = Timestamp::from_seconds(1_000_000);
+    let delete = [Change::DeleteKey(ApiKeyId::new("k"))];
+    let revision = keys.revision().await.unwrap();
+    assert!(usage.take(&account, NonZeroU32::MIN, now).await.is_err());
+    assert!(keys.apply(&delete, revision).await.is_err());
+    let healed = "DROP TRIGGER one; DROP TRIGGER two";
+    raw(&path).await.execute(healed).await.unwrap();
+    let taken = usage.take(&account, NonZeroU32::MIN, now).await.unwrap();
+    let Taken::Granted { levels, .. } = taken else {
+        panic!("{taken:?}");
+    };
+    assert_eq!(
+        levels.quota.unwrap().remaining,
+        99,
+        "the first is not counted"
+    );
+    let applied = keys.apply(&delete, revision).await.unwrap();
+    assert_eq!(applied, Applied::Done(Revision(revision.0 + 1)));
 }
 
 #[tokio::test]
