@@ -112,6 +112,21 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error
     }
 }
 
+async fn run_migrations(
+    migrator: &Migrator,
+    connection: &mut PgConnection,
+) -> Result<(), StoreError> {
+    // Whoever changes the schema at the moment is waited for, and not for ever: a process may have
+    // vanished together with its machine. That is when the database ends what it left open, too.
+    let patience = "SET lock_timeout = '1min'; \
+        SET idle_in_transaction_session_timeout = '1min'; SET tcp_keepalives_idle = 20; \
+        SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 4";
+    let set = sqlx::raw_sql(patience).execute(&mut *connection).await;
+    set.map_err(|error| store_error("prepare for a change of the schema", error))?;
+    let run = migrator.run_direct(None, connection, false);
+    run.await.map_err(migration_error)
+}
+
 async fn check_schema(connection: &mut PgConnection, migrate: bool) -> Result<(), StoreError> {
     let migrator = Migrator::with_migrations(
         MIGRATIONS
@@ -127,13 +142,9 @@ async fn check_schema(connection: &mut PgConnection, migrate: bool) -> Result<()
             })
             .collect(),
     );
-    if migrate {
-        let run = migrator.run_direct(None, connection, false);
-        return run.await.map_err(migration_error);
-    }
     let applied: Result<i64, _> =
         sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
-            .fetch_one(connection)
+            .fetch_one(&mut *connection)
             .await;
     let applied = match applied {
         Ok(version) => version,
@@ -143,7 +154,9 @@ async fn check_schema(connection: &mut PgConnection, migrate: bool) -> Result<()
     };
     let newest = MIGRATIONS.len() as u64;
     match u64::try_from(applied).unwrap_or(0) {
+        // Without the lock of those who change it, which others may hold.
         found if found == newest => Ok(()),
+        _ if migrate => run_migrations(&migrator, connection).await,
         found => Err(StoreError::new(
             StoreErrorKind::Internal,
             format!(

@@ -153,10 +153,13 @@ impl Opener {
     async fn connect_once(&self) -> Result<PgConnection, sqlx::Error> {
         let mut raw = self.options.connect().await?;
         // A statement that nobody waits for any more ends, too; otherwise those that wait for a lock
-        // would be more and more, one connection each.
+        // would be more and more, one connection each. And so does a transaction whose process has
+        // vanished with its machine: until TCP gives up, its locks would stop every other.
         let limit = self.patience.call.as_millis().max(1);
-        let limit = sqlx::AssertSqlSafe(format!("SET statement_timeout = {limit}"));
-        raw.execute(limit).await?;
+        let limits = format!(
+            "SET statement_timeout = {limit}; SET idle_in_transaction_session_timeout = {limit}"
+        );
+        raw.execute(sqlx::AssertSqlSafe(limits)).await?;
         Ok(raw)
     }
 
@@ -214,8 +217,15 @@ pub(crate) struct Lender<'p> {
 
 impl Lender<'_> {
     /// A connection for several statements. Who has read the answer to the last of them says so by
-    /// [`Lent::settle`].
+    /// [`Lent::settle`]; otherwise it is closed: sqlx does not know of a transaction whose begin was
+    /// sent and not yet answered, and would leave it open.
     pub(crate) async fn lend(self) -> Result<Lent, sqlx::Error> {
+        let mut lent = self.lend_for_one().await?;
+        lent.is_for_several = true;
+        Ok(lent)
+    }
+
+    async fn lend_for_one(self) -> Result<Lent, sqlx::Error> {
         loop {
             let mut line = self
                 .connections
@@ -229,7 +239,10 @@ impl Lender<'_> {
                 })?;
             let opener = self.connections.opener();
             if self.is_read || line.heard.elapsed() < FRESH || opener.ping(&mut line).await {
-                return Ok(Lent { line: Some(line) });
+                return Ok(Lent {
+                    line: Some(line),
+                    is_for_several: false,
+                });
             }
             drop(Object::take(line));
         }
@@ -271,7 +284,7 @@ impl<'p> Executor<'p> for Lender<'p> {
     {
         // Answers are pages at most: a connection is not lent to whoever reads a row now and then.
         let call = self.in_time(async move {
-            let mut lent = self.lend().await?;
+            let mut lent = self.lend_for_one().await?;
             let rows = lent.fetch_many(query).try_collect::<Vec<_>>();
             let rows = self.heard(rows).await;
             lent.answered(rows)
@@ -294,7 +307,7 @@ impl<'p> Executor<'p> for Lender<'p> {
         E: 'q + Execute<'q, Postgres>,
     {
         Box::pin(self.in_time(async move {
-            let mut lent = self.lend().await?;
+            let mut lent = self.lend_for_one().await?;
             let row = self.heard(lent.fetch_optional(query)).await;
             lent.answered(row)
         }))
@@ -309,7 +322,7 @@ impl<'p> Executor<'p> for Lender<'p> {
         'p: 'e,
     {
         Box::pin(self.in_time(async move {
-            let mut lent = self.lend().await?;
+            let mut lent = self.lend_for_one().await?;
             let statement = self.heard(lent.prepare_with(sql, parameters)).await;
             lent.answered(statement)
         }))
@@ -317,9 +330,11 @@ impl<'p> Executor<'p> for Lender<'p> {
 }
 
 /// A connection that is out on loan. If it is dropped before the last answer was read, because the
-/// caller has gone or its time was up, it is not lost yet: it goes back when the answer comes soon.
+/// caller has gone or its time was up, it is not lost yet: it goes back when the answer comes soon,
+/// unless it was lent for several statements.
 pub(crate) struct Lent {
     line: Option<Object<Opener>>,
+    is_for_several: bool,
 }
 
 impl Lent {
@@ -380,7 +395,9 @@ impl Drop for Lent {
         let (Some(mut line), Some(pool)) = (self.line.take(), pool) else {
             return;
         };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        let runtime = tokio::runtime::Handle::try_current();
+        let runtime = runtime.ok().filter(|_| !self.is_for_several);
+        let Some(runtime) = runtime else {
             drop(Object::take(line));
             return;
         };

@@ -33,7 +33,9 @@ impl PgKeyStore {
 macro_rules! select_keys {
     ($rest:literal) => {
         concat!(
-            "SELECT k.*, ARRAY(SELECT plan_id FROM api_key_plans WHERE key_id = k.id \
+            // By their names: a plan that was made before a column was added is good after it, too.
+            "SELECT id, hash, previous_hash, previous_until, name, description, enabled, \
+             created_at, ARRAY(SELECT plan_id FROM api_key_plans WHERE key_id = k.id \
              ORDER BY position) AS plans FROM api_keys k ",
             $rest
         )
@@ -171,6 +173,8 @@ impl KeyStore for PgKeyStore {
             .await
             .map_err(failed)?;
         if counted.rows_affected() == 0 {
+            transaction.rollback().await.map_err(failed)?;
+            lent.settle();
             return Ok(Applied::Conflict);
         }
         for change in changes {

@@ -101,6 +101,35 @@ fn every_error_is_reported_with_its_key_and_its_origin() {
 }
 
 #[test]
+fn what_the_postgres_driver_would_not_understand_is_refused_without_its_value() {
+    let error = |url: &str| {
+        let toml = format!("{ISSUER}\n[store]\nurl = \"{url}\"\n");
+        read(&toml, &[]).err().map(|errors| errors.join("\n"))
+    };
+    let fine =
+        "postgres://u:p@h:1/d?sslmode=verify-full&sslrootcert=/ca.pem&options[search_path]=x#y?z=1";
+    assert_eq!(error(fine), None);
+    for (url, name) in [
+        ("postgres://u@h/d?sslpassword=hunter2", " sslpassword;"),
+        (
+            "postgres://u@h/d?sslmode=require&pasword=hunter2",
+            " pasword;",
+        ),
+        ("postgres://u:pass?hunter2@h/d", " that is there;"),
+        ("postgres://u:pass?hunter=2@h/d", " that is there;"),
+        ("postgres://u@h/d?hunter2", " that is there;"),
+    ] {
+        let error = error(url).unwrap();
+        assert!(
+            error.starts_with("store.url: postgres:// knows no parameter"),
+            "{error}"
+        );
+        assert!(error.contains(name), "{error}");
+        assert!(!error.contains("hunter"), "{error}");
+    }
+}
+
+#[test]
 fn a_line_that_cannot_be_read_is_named_and_not_shown() {
     let toml = "[store]\nurl = \"postgres://u:hunter2@h/d\n";
     let errors = read(toml, &[]).unwrap_err();

@@ -90,6 +90,56 @@ pub(super) fn store(reader: &mut Reader) -> Option<StoreConfig> {
     })
 }
 
+/// What the driver understands. Of anything else it says so in the log, value and all, and goes on.
+const POSTGRES_PARAMETERS: [&str; 18] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
+fn check_postgres_parameters(url: &str) -> Result<(), String> {
+    let query = url.split('#').next().and_then(|url| url.split_once('?'));
+    let pairs = query.map_or("", |(_, query)| query).split('&');
+    for pair in pairs.filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if POSTGRES_PARAMETERS.contains(&name)
+            || name.starts_with("options[")
+            || name.starts_with("options%5B")
+        {
+            continue;
+        }
+        let known = POSTGRES_PARAMETERS.join(", ");
+        // A question mark in a password that is not encoded begins what looks like a parameter.
+        let is_name = name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'-');
+        let shown = if is_name && !value.is_empty() && !pair.contains('@') {
+            name
+        } else {
+            "that is there"
+        };
+        return Err(format!(
+            "postgres:// knows no parameter {shown}; it takes {known}"
+        ));
+    }
+    Ok(())
+}
+
 /// The store, and how it may be shown.
 pub(super) fn parse_store_url(text: &str) -> Result<(StoreUrl, String), String> {
     if text == "memory:" {
@@ -105,6 +155,7 @@ pub(super) fn parse_store_url(text: &str) -> Result<(StoreUrl, String), String> 
         return Ok((StoreUrl::Sqlite(path.into()), text.to_owned()));
     }
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        check_postgres_parameters(text)?;
         return Ok((
             StoreUrl::Postgres(text.into()),
             "postgres://(hidden)".to_owned(),
