@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, MutexGuard, PoisonError},
 };
 
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 use usher_domain::{
     ports::{Charge, Receipt, StoreError, StoreErrorKind, Taken},
@@ -22,6 +23,9 @@ use crate::{
     buckets::Slot,
     pacer::{NO_ROOM, Shared, adopted},
 };
+
+/// There may be many to return, and little time: as many as a store has connections for.
+const RETURNS_AT_ONCE: usize = 16;
 
 /// What goes on between this process and the store.
 #[derive(Default)]
@@ -123,7 +127,7 @@ impl Shared {
         }
         let unclaimed = held.filter(|held| *now < held.ends);
         let unclaimed = unclaimed.map_or(quota.limit(), |held| held.unclaimed);
-        let mut calls = lease::size(quota, unclaimed);
+        let mut calls = lease::size(quota, unclaimed).min(self.most_leased);
         loop {
             let taken = self.store.take(account, calls, *now).await;
             let taken = taken.map_err(|error| {
@@ -248,6 +252,8 @@ impl Shared {
     /// Gives back everything that is held, and what comes from the store while anybody would wait for
     /// it.
     pub(crate) async fn return_leases(&self, now: Timestamp) {
+        // Not after the wait for those who ask, which may take all the time that there is.
+        self.return_held(now).await;
         loop {
             let asked = self.lock_desk().asking.values().next().cloned();
             let Some(mut asked) = asked else { break };
@@ -257,23 +263,30 @@ impl Shared {
                 break;
             }
         }
+        self.return_held(now).await;
+    }
+
+    async fn return_held(&self, now: Timestamp) {
         let held = std::mem::take(&mut self.lock_desk().held);
-        for (tag, account) in held {
+        let returns = held.into_iter().map(|(tag, account)| async move {
             let place = self.buckets.place(tag);
             let lease = {
                 let mut part = self.buckets.lock(place.part());
-                let Some(slot) = part.get_mut(place) else {
-                    continue;
-                };
-                let lease = slot.lease();
-                // First it is taken out of here: what is given back must not be let in as well.
-                slot.set_lease(None);
-                lease
+                let slot = part.get_mut(place);
+                slot.and_then(|slot| {
+                    let lease = slot.lease();
+                    // First it is taken out of here: what is given back must not be let in as well.
+                    slot.set_lease(None);
+                    lease
+                })
             };
             if let Some(held) = lease {
                 self.take_back(&account, &held, now).await;
             }
-        }
+        });
+        stream::iter(returns)
+            .for_each_concurrent(RETURNS_AT_ONCE, |returned| returned)
+            .await;
     }
 
     fn lock_desk(&self) -> MutexGuard<'_, Desk> {

@@ -1,4 +1,5 @@
 use std::{
+    num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -32,6 +33,9 @@ pub struct PacerSettings {
     /// How long a call waits for the usage store. The store is not asked again before it has answered:
     /// what it gave late is held, and not lost.
     pub patience: Duration,
+    /// The most calls that are taken from a quota at once. One, where a process ends without being told:
+    /// what it holds would be lost with it.
+    pub most_leased: NonZeroU32,
 }
 
 impl Default for PacerSettings {
@@ -42,6 +46,7 @@ impl Default for PacerSettings {
             service: None,
             most_accounts: 2 << 20,
             patience: Duration::from_secs(2),
+            most_leased: NonZeroU32::MAX,
         }
     }
 }
@@ -59,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn UsageStore>,
     pub(crate) desk: Mutex<Desk>,
     pub(crate) patience: Duration,
+    pub(crate) most_leased: NonZeroU32,
 }
 
 /// One slot that a call is judged by.
@@ -115,6 +121,7 @@ impl LocalPacer {
             store,
             desk: Mutex::default(),
             patience: settings.patience,
+            most_leased: settings.most_leased,
         }))
     }
 

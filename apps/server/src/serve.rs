@@ -53,7 +53,12 @@ pub(crate) async fn run(
     let served = listener::serve(listener, deployment.stack, patience).await;
     // A store that does not answer must not keep the process: its calls have deadlines, and what is not
     // given back counts as spent.
-    let _ = tokio::time::timeout(RETURNING, returner.close()).await;
+    let in_time = tokio::time::timeout(RETURNING, returner.close()).await;
+    if in_time.is_err() {
+        tracing::warn!(
+            "not all calls of quotas were given back in time; the others count as spent"
+        );
+    }
     lines.flush();
     served
 }

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use usher_auth_jwt::JwtVerifier;
 use usher_domain::{
@@ -77,6 +77,11 @@ impl Deployment {
             // Many sandboxes of a function run at once, and each for a moment.
             service: usage.service.filter(|_| !matches!(role, Role::Lambda)),
             patience: config.store.timeout,
+            most_leased: match role {
+                // A sandbox is gone one day without having been told.
+                Role::Lambda => NonZeroU32::MIN,
+                Role::Server | Role::Development { .. } => NonZeroU32::MAX,
+            },
             ..PacerSettings::default()
         };
         let pacer = Arc::new(LocalPacer::new(stores.usage, pacer));

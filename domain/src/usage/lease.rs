@@ -81,17 +81,23 @@ const PART: u64 = 200;
 /// More would save nothing: the store is asked once in so many calls.
 const MOST: u64 = 1000;
 
+/// Near the end it is at most this part of what is left, and one at last: nobody must be refused because
+/// another process holds what it may never need.
+const NEAR: u64 = 16;
+
 /// How many calls to take from an account of which `unclaimed` are left.
 ///
 /// It grows with what was used in the period, so that an account that is hardly used holds nothing,
 /// and costs no memory.
+///
+/// A process that may end at any time without a word should take one at a time, whatever this says.
 #[must_use]
 pub fn size(quota: &Quota, unclaimed: u64) -> NonZeroU32 {
     let used = quota.limit().saturating_sub(unclaimed);
     let calls = (used / 4)
         .min(quota.limit() / PART)
         .min(MOST)
-        .min(unclaimed);
+        .min(unclaimed / NEAR);
     u32::try_from(calls)
         .ok()
         .and_then(NonZeroU32::new)
@@ -156,7 +162,10 @@ mod tests {
             (10_000, 9_996, 1),
             (10_000, 9_960, 10),
             (10_000, 5_000, 50),
-            (10_000, 7, 7),
+            (10_000, 800, 50),
+            (10_000, 160, 10),
+            (10_000, 31, 1),
+            (10_000, 7, 1),
             (10_000, 0, 1),
             (199, 1, 1),
             (u64::MAX, 1, 1),

@@ -1,12 +1,13 @@
 //! What is held of quotas: how much, and that it comes back.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use usher_domain::{
     ports::{Pacer as _, StoreErrorKind, UsageStore as _},
     usage::quota::{Period, Quota},
 };
 use usher_testkit::fakes::Behaviour;
+use usher_usage_local::{LocalPacer, PacerSettings};
 
 use crate::{
     store::WatchedStore,
@@ -67,6 +68,84 @@ async fn what_is_held_of_a_day_that_is_over_is_worth_nothing() {
     assert_eq!(store.used(&plan, &key("k")).await, 2000);
     // A clock that goes back finds the later day, and that is spent.
     assert!(!is_admitted(&pacer, &plan, &key("k"), NOON).await);
+}
+
+/// A process that ends without a word, as a function's sandbox does, has nothing to lose.
+#[tokio::test]
+async fn who_takes_one_at_a_time_holds_nothing() {
+    let store = WatchedStore::new();
+    let settings = PacerSettings {
+        most_leased: NonZeroU32::MIN,
+        ..PacerSettings::default()
+    };
+    let pacer = LocalPacer::new(store.clone(), settings);
+    let plan = with_quota(plan("a"), daily(2000));
+    for admitted in 1..=2000 {
+        assert!(is_admitted(&pacer, &plan, &key("k"), NOON).await);
+        assert_eq!(store.used(&plan, &key("k")).await, admitted);
+    }
+    assert!(!is_admitted(&pacer, &plan, &key("k"), NOON).await);
+}
+
+/// The last calls are there for whoever comes, and not held by one process while others refuse.
+#[tokio::test]
+async fn near_the_end_of_a_quota_next_to_nothing_is_held() {
+    let store = WatchedStore::new();
+    let plan = with_quota(plan("a"), daily(20_000));
+    let (one, other) = (pacer(store.clone()), pacer(store.clone()));
+    assert_eq!(
+        admitted_of(19_960, &one, &plan, &key("k"), NOON).await,
+        19_960
+    );
+    let held = store.used(&plan, &key("k")).await - 19_960;
+    assert!(held <= 4, "{held}");
+    let rest = admitted_of(100, &other, &plan, &key("k"), NOON).await;
+    assert!(rest >= 36, "{rest}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_leases_are_given_back_in_the_time_of_a_few() {
+    let slow = Duration::from_millis(50);
+    let store = WatchedStore::with_slow_returns(slow);
+    let (pacer, plan) = (pacer(store.clone()), with_quota(plan("a"), daily(2000)));
+    for number in 0..160 {
+        admitted_of(93, &pacer, &plan, &key(&number.to_string()), NOON).await;
+    }
+    let began = tokio::time::Instant::now();
+    pacer.close(NOON).await;
+    assert_eq!(store.returns(), 160);
+    assert!(began.elapsed() <= slow * 11, "{:?}", began.elapsed());
+}
+
+/// What is held is given back at once, and not when somebody has waited in vain for a store.
+#[tokio::test(start_paused = true)]
+async fn closing_does_not_wait_before_it_gives_back() {
+    let store = WatchedStore::new();
+    let (pacer, plan) = (
+        Arc::new(pacer(store.clone())),
+        with_quota(plan("a"), daily(2000)),
+    );
+    admitted_of(93, &pacer, &plan, &key("k"), NOON).await;
+    let returns = {
+        let (pacer, store) = (Arc::clone(&pacer), store.clone());
+        let closing = async move {
+            store.behave(Behaviour::Stall);
+            let hangs = tokio::spawn({
+                let (pacer, plan) = (Arc::clone(&pacer), plan.clone());
+                async move { is_admitted(&pacer, &plan, &key("other"), NOON).await }
+            });
+            tokio::task::yield_now().await;
+            let close = tokio::spawn(async move { pacer.close(NOON).await });
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let returns = store.returns();
+            store.behave(Behaviour::Serve);
+            close.await.unwrap();
+            hangs.await.unwrap();
+            returns
+        };
+        closing.await
+    };
+    assert_eq!(returns, 1);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -31,6 +32,8 @@ pub(crate) struct WatchedStore {
     most_at_once: AtomicUsize,
     asked_now: AtomicUsize,
     trouble: Option<Mutex<Trouble>>,
+    /// How long calls take to be given back.
+    return_takes: Duration,
     lost: AtomicU64,
 }
 
@@ -65,6 +68,13 @@ impl WatchedStore {
     pub(crate) fn in_trouble(trouble: Trouble) -> Arc<Self> {
         Arc::new(Self {
             trouble: Some(Mutex::new(trouble)),
+            ..Self::default()
+        })
+    }
+
+    pub(crate) fn with_slow_returns(return_takes: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            return_takes,
             ..Self::default()
         })
     }
@@ -159,6 +169,9 @@ impl UsageStore for WatchedStore {
 
     async fn give_back(&self, account: &Account, receipt: Receipt) -> Result<(), StoreError> {
         self.returns.fetch_add(1, Ordering::SeqCst);
+        if !self.return_takes.is_zero() {
+            tokio::time::sleep(self.return_takes).await;
+        }
         let answers = self.fate().await?;
         self.rule.give_back(account, receipt).await?;
         if answers {
