@@ -16,9 +16,15 @@ use crate::{
 /// The member that names the user; it is the store's key and never part of the content.
 pub const USER_ID_MEMBER: &str = "userId";
 
-/// The largest profile that may be configured, in bytes of canonical JSON. `DynamoDB`'s own
-/// encoding of more could pass its 400 KB.
+/// The largest profile that may be configured, in bytes of canonical JSON.
 pub const MAX_PROFILE_BYTES: usize = 256 * 1024;
+
+/// The heaviest profile, as `DynamoDB` counts: its items have 400 KB, of which the user's id and
+/// Usher's own attribute take up to 320 bytes. Many small lists in one another weigh nearly twice what
+/// they take as JSON.
+const MAX_WEIGHT: usize = 400 * 1024 - 512;
+const TOO_HEAVY: &str = "the profile would take more than 400 KB in DynamoDB, which counts three bytes for \
+     every array and object: have fewer of them";
 
 /// A user's profile: the canonical JSON of its attributes, without the user id, and its tag.
 ///
@@ -87,6 +93,13 @@ impl Profile {
         }
         violations.extend(named.and_then(|named| names(&named, user_id).err()));
         violations.extend(portable::other_kind(document));
+        // Below half of it there is no need to weigh.
+        if canonical.len() > MAX_WEIGHT / 2 && portable::weight(document) > MAX_WEIGHT {
+            violations.push(Violation {
+                pointer: String::new(),
+                detail: TOO_HEAVY.into(),
+            });
+        }
         if violations.is_empty() {
             Ok(Self::of(canonical))
         } else {
@@ -280,5 +293,40 @@ mod tests {
             parse(r#"{"a":1234}"#),
             Err(ProfileError::TooLarge { max_bytes: 9 })
         );
+    }
+
+    /// What `DynamoDB` would count as more than its 400 KB is refused by every store.
+    #[test]
+    fn a_profile_that_is_too_heavy_for_dynamodb_is_not_portable() {
+        let parse = |body: &str| {
+            let user = UserId::parse("alice").unwrap();
+            Profile::parse(body.as_bytes(), &user, MAX_PROFILE_BYTES)
+        };
+        // Each weighs 7 bytes; 4 for the attribute's name and list, 3 for the profile.
+        let lists = |count: usize| format!("{{\"a\":[{}]}}", vec!["[1]"; count].join(","));
+        let most = (MAX_WEIGHT - 3 - 2 - 3) / 7;
+        assert!(lists(most + 1).len() < MAX_PROFILE_BYTES);
+        assert!(parse(&lists(most)).is_ok());
+        let Err(ProfileError::NotPortable(places)) = parse(&lists(most + 1)) else {
+            panic!("it is too heavy");
+        };
+        assert_eq!(places.len(), 1);
+        assert_eq!((&*places[0].pointer, &*places[0].detail), ("", TOO_HEAVY));
+        // The deeper the heavier: less than half of the JSON is never too heavy.
+        let deep = format!("{}1{}", "[".repeat(30), "]".repeat(30));
+        let count = MAX_WEIGHT / 2 / (deep.len() + 1) - 1;
+        assert!(parse(&lists(count).replace("[1]", &deep)).is_ok());
+    }
+
+    #[test]
+    fn a_name_longer_than_dynamodb_takes_is_not_portable() {
+        let body = |length: usize| format!("{{\"a\":{{\"{}\":1}}}}", "n".repeat(length));
+        let user = UserId::parse("alice").unwrap();
+        let parse = |body: &str| Profile::parse(body.as_bytes(), &user, MAX_PROFILE_BYTES);
+        assert!(parse(&body(65_535)).is_ok());
+        assert!(matches!(
+            parse(&body(65_536)),
+            Err(ProfileError::NotPortable(_))
+        ));
     }
 }

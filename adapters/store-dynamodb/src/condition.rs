@@ -74,7 +74,7 @@ impl Condition {
     /// The item is still as it was seen.
     pub(crate) fn of_seen(seen: Seen<'_>) -> Self {
         match seen {
-            Seen::Unclaimed => Self::unclaimed(),
+            Seen::Unclaimed { .. } => Self::unclaimed(),
             Seen::At { version, .. } => Self::at(version),
         }
     }

@@ -1,5 +1,7 @@
 //! A profile's item: the user's attributes, other programs' own, and Usher's one.
 
+use std::fmt::Write as _;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use usher_domain::{
     json::Violation,
@@ -24,34 +26,38 @@ pub(crate) const VERSION: &str = "v";
 /// replaced whole again.
 pub(crate) const SHARED: &str = "x";
 
-/// Ends the version of an item that must not be replaced whole. No version has it within.
-const CAREFUL: &str = "+";
+/// In the version of an item that must not be replaced whole, before a digest of what was shown. No
+/// version has it within.
+const CAREFUL: char = '+';
 
 /// What a version says that was handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen<'a> {
     /// The item was without our metadata.
-    Unclaimed,
+    Unclaimed {
+        /// What it showed.
+        shown: &'a str,
+    },
     /// The item had this version.
     At {
         version: &'a str,
-        /// It must not be replaced whole.
-        careful: bool,
+        /// What it showed, if it must not be replaced whole: others may have changed it in place, which
+        /// leaves the version as it was.
+        shown: Option<&'a str>,
     },
 }
 
 impl<'a> Seen<'a> {
     pub(crate) fn of(version: &'a Version) -> Self {
-        let text = version.as_str();
-        match text.strip_suffix(CAREFUL) {
-            _ if text.is_empty() => Self::Unclaimed,
-            Some(version) => Self::At {
+        match version.as_str().split_once(CAREFUL) {
+            Some(("", shown)) => Self::Unclaimed { shown },
+            Some((version, shown)) => Self::At {
                 version,
-                careful: true,
+                shown: Some(shown),
             },
             None => Self::At {
-                version: text,
-                careful: false,
+                version: version.as_str(),
+                shown: None,
             },
         }
     }
@@ -78,12 +84,23 @@ pub(crate) fn version(item: &Item) -> Result<Option<&str>, String> {
 /// Where it cannot be shown, and why.
 pub(crate) fn read(item: &Item) -> Result<StoredProfile, String> {
     let profile = profile(item)?;
+    let careful = |version: &str| Version::new(format!("{version}{CAREFUL}{}", shown(&profile)));
     let version = match version(item)? {
-        None => Version::new(""),
-        Some(version) if is_shared(item) => Version::new(format!("{version}{CAREFUL}")),
+        None => careful(""),
+        Some(version) if is_shared(item) => careful(version),
         Some(version) => Version::new(version),
     };
     Ok(StoredProfile { profile, version })
+}
+
+/// Names what is shown, in hexadecimal digits.
+pub(crate) fn shown(profile: &Profile) -> String {
+    let mut digits = String::with_capacity(64);
+    for byte in profile.tag().digest() {
+        // Writing to a String cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 fn profile(item: &Item) -> Result<Profile, String> {

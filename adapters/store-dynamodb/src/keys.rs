@@ -1,9 +1,12 @@
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     operation::{batch_get_item::BatchGetItemError, transact_write_items::TransactWriteItemsError},
-    types::{AttributeValue, KeysAndAttributes, TransactWriteItem},
+    types::{AttributeValue, Get, KeysAndAttributes, TransactGetItem, TransactWriteItem},
 };
 use usher_domain::{
     ports::{
@@ -28,6 +31,7 @@ use crate::{
 const MOST_READ: usize = 100;
 /// How often a key is looked for again that was changed between two reads.
 const ATTEMPTS: usize = 4;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Usage plans and API keys in the control table.
 #[derive(Debug, Clone)]
@@ -150,6 +154,11 @@ impl KeyStore for DynamoKeyStore {
             .ok_or_else(|| corrupt("the revision"))
     }
 
+    /// A transaction is one for other transactions, and read-committed for single reads and queries.
+    fn shows_changes_whole(&self) -> bool {
+        false
+    }
+
     async fn plans(&self) -> Result<Vec<UsagePlan>, StoreError> {
         let read = |item: Item| {
             let id = item
@@ -180,17 +189,42 @@ impl KeyStore for DynamoKeyStore {
                 let previous = key.previous.as_ref().map(|previous| &previous.hash);
                 key.hash == *hash || previous == Some(hash)
             };
-            // Else it was rotated or deleted after the first read.
             if found.as_ref().is_some_and(is_its) {
                 return Ok(found);
             }
+            // It was rotated or deleted after the first read, or is just being so.
+            tokio::time::sleep(PAUSE).await;
         }
         let said = "DynamoDB: control table, a secret that its key does not have";
         Err(StoreError::new(StoreErrorKind::Corrupt, said))
     }
 
     async fn key(&self, id: &ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
-        let item = self.item("read a key", key_key(id)).await?;
+        // Whoever has read the revision of a change must not read the key as it was before: single reads
+        // see the parts of a transaction one after the other. One together with the revision sees all of
+        // it or nothing.
+        let broken = |error| {
+            StoreError::new(StoreErrorKind::Internal, "DynamoDB: a key to read").caused_by(error)
+        };
+        let mut reads = Vec::new();
+        for key in [key_key(id), revision_key()] {
+            let get = Get::builder()
+                .table_name(&self.control.table)
+                .set_key(Some(key))
+                .build()
+                .map_err(broken)?;
+            reads.push(TransactGetItem::builder().get(get).build());
+        }
+        let read = self
+            .control
+            .client
+            .transact_get_items()
+            .set_transact_items(Some(reads))
+            .send()
+            .await
+            .map_err(|error| store_error("read a key", error))?;
+        let item = read.responses.into_iter().flatten().next();
+        let item = item.and_then(|response| response.item);
         item.map(|item| key_from_item(&item)).transpose()
     }
 

@@ -13,7 +13,7 @@ use crate::{
     attributes::Item,
     condition::Condition,
     connect::Dynamo,
-    error::store_error,
+    error::{refusal, store_error},
     item::{self, KEY, Seen},
     update::{Found, found},
 };
@@ -98,7 +98,10 @@ impl DynamoProfileStore {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Whole::Found(found(failed.item())))
                 }
-                _ => Err(store_error("write a profile", error)),
+                _ => match refusal(&error) {
+                    Some(refused) => Ok(Whole::Done(Put::Refused(vec![refused]))),
+                    None => Err(store_error("write a profile", error)),
+                },
             },
         }
     }
@@ -137,16 +140,23 @@ impl DynamoProfileStore {
         profile: &Profile,
         seen: Seen<'_>,
     ) -> Result<Put, StoreError> {
-        let item = match seen {
-            Seen::Unclaimed => self.claim(id).await?.ok(),
-            Seen::At { version, .. } => self
-                .item(id, true)
-                .await?
-                .filter(|item| matches!(item::version(item), Ok(Some(found)) if found == version)),
+        let (item, shown) = match seen {
+            Seen::Unclaimed { shown } => (self.claim(id).await?.ok(), Some(shown)),
+            Seen::At { version, shown } => {
+                let found = self.item(id, true).await?;
+                let same = |item: &Item| matches!(item::version(item), Ok(Some(found)) if found == version);
+                (found.filter(same), shown)
+            }
         };
         let Some(item) = item else {
             return Ok(Put::Conflict);
         };
+        // The profile was made from what was shown then. What others have changed in place since would be
+        // changed back by it.
+        let now = item::shown(&self.read(&item)?.profile);
+        if shown.is_some_and(|shown| shown != now) {
+            return Ok(Put::Conflict);
+        }
         let Ok(Some(version)) = item::version(&item) else {
             return Ok(Put::Conflict);
         };
@@ -175,7 +185,7 @@ impl ProfileStore for DynamoProfileStore {
             return Ok(None);
         };
         let stored = self.read(&item)?;
-        if Seen::of(&stored.version) != Seen::Unclaimed {
+        if !matches!(Seen::of(&stored.version), Seen::Unclaimed { .. }) {
             return Ok(Some(stored));
         }
         match self.claim(id).await? {
@@ -192,7 +202,8 @@ impl ProfileStore for DynamoProfileStore {
         expected: &Expected,
     ) -> Result<Put, StoreError> {
         if let Expected::Version(version) = expected
-            && let seen @ (Seen::Unclaimed | Seen::At { careful: true, .. }) = Seen::of(version)
+            && let seen @ (Seen::Unclaimed { .. } | Seen::At { shown: Some(_), .. }) =
+                Seen::of(version)
         {
             return self.put_carefully(id, profile, seen).await;
         }

@@ -13,12 +13,16 @@ use aws_sdk_dynamodb::{
     },
 };
 use serde_json::Value;
+use tokio::time::Instant;
 use usher_domain::ports::{StoreError, StoreErrorKind};
 
 use crate::error::store_error;
 
 /// So long a new table may take to become active.
 const CREATION: Duration = Duration::from_mins(1);
+
+/// What is not ready yet is asked again so often.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A table as it has to be.
 #[derive(Clone, Copy)]
@@ -49,8 +53,13 @@ impl Table<'_> {
             self.create(&definition).await?;
         }
         let active = async {
-            while self.status(&definition).await? != Some(TableStatus::Active) {
-                tokio::time::sleep(Duration::from_millis(200)).await;
+            // A table that is being changed (an index, a replica, its billing) serves all the while, for
+            // up to an hour.
+            while !matches!(
+                self.status(&definition).await?,
+                Some(TableStatus::Active | TableStatus::Updating)
+            ) {
+                tokio::time::sleep(PAUSE).await;
             }
             Ok(())
         };
@@ -154,16 +163,28 @@ impl Table<'_> {
             .point_in_time_recovery_enabled(true)
             .build();
         let Ok(recovery) = recovery else { return };
-        let switched_on = self
-            .client
-            .update_continuous_backups()
-            .table_name(self.name)
-            .point_in_time_recovery_specification(recovery)
-            .send()
-            .await;
-        if let Err(error) = switched_on
-            && error.code() != Some("UnknownOperationException")
-        {
+        let deadline = Instant::now() + CREATION;
+        let error = loop {
+            let switched_on = self
+                .client
+                .update_continuous_backups()
+                .table_name(self.name)
+                .point_in_time_recovery_specification(recovery.clone())
+                .send()
+                .await;
+            match switched_on {
+                // Backups of a new table are being enabled, says AWS, for some seconds.
+                Err(error)
+                    if error.code() == Some("ContinuousBackupsUnavailableException")
+                        && Instant::now() < deadline =>
+                {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => break error,
+                Ok(_) => return,
+            }
+        };
+        if error.code() != Some("UnknownOperationException") {
             let code = error.code().unwrap_or("no answer");
             tracing::warn!(
                 table = self.name,

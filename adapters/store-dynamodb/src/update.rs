@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::{
     types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use usher_domain::{
+    json::Violation,
     ports::{Put, StoreError},
     profile::Profile,
     user_id::UserId,
@@ -15,7 +16,7 @@ use usher_domain::{
 use crate::{
     attributes::Item,
     condition::Condition,
-    error::store_error,
+    error::{refusal, store_error},
     item::{self, Change, KEY, META, Unchangeable},
     profiles::DynamoProfileStore,
 };
@@ -78,8 +79,9 @@ impl DynamoProfileStore {
         };
         Ok(match left {
             Err(found) => Err(found),
-            Ok(()) if becomes == *profile => Ok(Put::Replaced),
-            Ok(()) => Ok(Put::ReplacedAs(becomes)),
+            Ok(Some(refused)) => Ok(Put::Refused(vec![refused])),
+            Ok(None) if becomes == *profile => Ok(Put::Replaced),
+            Ok(None) => Ok(Put::ReplacedAs(becomes)),
         })
     }
 
@@ -88,7 +90,7 @@ impl DynamoProfileStore {
         id: &UserId,
         change: Change,
         version: &str,
-    ) -> Result<Result<(), Found>, StoreError> {
+    ) -> Result<Result<Option<Violation>, Found>, StoreError> {
         let condition = Condition::at(version);
         let (expression, names, values) = expression(change);
         let updated = self
@@ -108,12 +110,15 @@ impl DynamoProfileStore {
             .send()
             .await;
         match updated {
-            Ok(_) => Ok(Ok(())),
+            Ok(_) => Ok(Ok(None)),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Err(found(failed.item())))
                 }
-                _ => Err(store_error("write a profile", error)),
+                _ => match refusal(&error) {
+                    Some(refused) => Ok(Ok(Some(refused))),
+                    None => Err(store_error("write a profile", error)),
+                },
             },
         }
     }
@@ -123,7 +128,7 @@ impl DynamoProfileStore {
         item: &Item,
         change: Change,
         version: &str,
-    ) -> Result<Result<(), Found>, StoreError> {
+    ) -> Result<Result<Option<Violation>, Found>, StoreError> {
         let condition = Condition::at(version);
         let mut item = item.clone();
         item.retain(|name, _| !change.remove.contains(name));
@@ -142,12 +147,15 @@ impl DynamoProfileStore {
             .send()
             .await;
         match replaced {
-            Ok(_) => Ok(Ok(())),
+            Ok(_) => Ok(Ok(None)),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Err(found(failed.item())))
                 }
-                _ => Err(store_error("write a profile", error)),
+                _ => match refusal(&error) {
+                    Some(refused) => Ok(Ok(Some(refused))),
+                    None => Err(store_error("write a profile", error)),
+                },
             },
         }
     }

@@ -5,8 +5,8 @@ mod support;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
-    ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement,
+    KeyType, Projection, ProjectionType, ScalarAttributeType,
 };
 use usher_domain::{
     ports::{Expected, ProfileStore as _, Put, StoreErrorKind},
@@ -179,4 +179,87 @@ async fn an_endpoint_out_of_reach_is_transient() {
     let error = Dynamo::open(&settings).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert!(error.is_transient());
+}
+
+/// What every other table would take, and this one does not, is the caller's to change: 422, and not 500.
+#[tokio::test]
+async fn what_an_index_of_the_table_does_not_take_is_refused() {
+    let settings = settings(true).await;
+    let text = |name: &str| {
+        let attribute = AttributeDefinition::builder().attribute_name(name);
+        let attribute = attribute.attribute_type(ScalarAttributeType::S);
+        attribute.build().unwrap()
+    };
+    let key = |name: &str| {
+        let key = KeySchemaElement::builder().attribute_name(name);
+        key.key_type(KeyType::Hash).build().unwrap()
+    };
+    let projection = Projection::builder().projection_type(ProjectionType::KeysOnly);
+    let index = GlobalSecondaryIndex::builder()
+        .index_name("byEmail")
+        .key_schema(key("email"))
+        .projection(projection.build());
+    another_client(&settings)
+        .create_table()
+        .table_name(&settings.table)
+        .attribute_definitions(text("userId"))
+        .attribute_definitions(text("email"))
+        .key_schema(key("userId"))
+        .global_secondary_indexes(index.build().unwrap())
+        .billing_mode(BillingMode::PayPerRequest)
+        .send()
+        .await
+        .unwrap();
+    let store = DynamoProfileStore::new(Dynamo::open(&settings).await.unwrap());
+    let profile = |text: &str| Profile::from_stored_json(text.as_bytes()).unwrap();
+    let put = async |text: &str, expected: Expected| {
+        let put = store.put(&alice(), &profile(text), &expected).await;
+        put.unwrap_or_else(|error| panic!("{text}: {error:?}"))
+    };
+    let fine = r#"{"email":"a@example.org"}"#;
+    for wrong in [r#"{"email":5}"#, r#"{"email":""}"#] {
+        for expected in [Expected::Anything, Expected::Absent] {
+            let put = put(wrong, expected).await;
+            assert!(
+                matches!(&put, Put::Refused(places) if places.len() == 1),
+                "{wrong}: {put:?}"
+            );
+        }
+    }
+    assert_eq!(put(fine, Expected::Anything).await, Put::Created);
+    let version = store
+        .get_for_write(&alice())
+        .await
+        .unwrap()
+        .unwrap()
+        .version;
+    let put = put(r#"{"email":7}"#, Expected::Version(version)).await;
+    assert!(matches!(put, Put::Refused(_)), "{put:?}");
+}
+
+/// The room is what other programs leave.
+#[tokio::test]
+async fn what_other_programs_leave_no_room_for_is_refused() {
+    let settings = settings(true).await;
+    let store = DynamoProfileStore::new(Dynamo::open(&settings).await.unwrap());
+    let blob = AttributeValue::S("x".repeat(300_000));
+    put_raw(&settings, "alice", &[("_blob", blob)]).await;
+    let profile = |size: usize| {
+        let text = serde_json::json!({"text": "y".repeat(size)}).to_string();
+        Profile::from_stored_json(text.as_bytes()).unwrap()
+    };
+    let version = store
+        .get_for_write(&alice())
+        .await
+        .unwrap()
+        .unwrap()
+        .version;
+    for expected in [Expected::Anything, Expected::Version(version)] {
+        let put = store.put(&alice(), &profile(150_000), &expected).await;
+        assert!(matches!(put, Ok(Put::Refused(_))), "{put:?}");
+    }
+    let put = store
+        .put(&alice(), &profile(90_000), &Expected::Anything)
+        .await;
+    assert_eq!(put.unwrap(), Put::Replaced);
 }

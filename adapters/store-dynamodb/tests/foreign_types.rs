@@ -227,19 +227,36 @@ async fn another_kind_of_value_replaces_whatever_was_there() {
     assert_eq!(left["tags"], texts(&["a"]));
 }
 
+/// A profile that was made from what was shown before says of every attribute how it was then: whoever wrote it all
+/// would change back what it has not touched.
 #[tokio::test]
 async fn what_another_program_changes_elsewhere_meanwhile_is_not_lost() {
-    let (store, another, mut seen) = scene().await;
+    let (store, another, mut wanted) = scene().await;
+    wanted["name"] = json!("Bob");
+    for (changed, value) in [("picture", text("gone")), ("new", number("7"))] {
+        let stored = store.get_for_write(&alice()).await.unwrap().unwrap();
+        another.set("alice", changed, value).await;
+        let before = another.get("alice").await;
+        let expected = Expected::Version(stored.version);
+        let put = store
+            .put(&alice(), &profile(&json!(wanted)), &expected)
+            .await;
+        assert_eq!(put.unwrap(), Put::Conflict, "{changed}");
+        assert_eq!(another.get("alice").await, before);
+    }
+    // What is not shown does not stand in the way, and is kept.
     let stored = store.get_for_write(&alice()).await.unwrap().unwrap();
-    another.set("alice", "picture", text("gone")).await;
     another.set("alice", "_seen", number("7")).await;
-    seen["picture"] = json!("gone");
-    seen["name"] = json!("Bob");
+    wanted["picture"] = json!("gone");
+    wanted.insert("new".to_owned(), json!(7));
     let expected = Expected::Version(stored.version);
-    let put = store.put(&alice(), &profile(&json!(seen)), &expected).await;
+    let put = store
+        .put(&alice(), &profile(&json!(wanted)), &expected)
+        .await;
     assert_eq!(put.unwrap(), Put::Replaced);
     let changed = [
         ("picture", text("gone")),
+        ("new", number("7")),
         ("_seen", number("7")),
         ("name", text("Bob")),
     ];

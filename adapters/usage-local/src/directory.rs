@@ -80,6 +80,10 @@ impl Checked {
 /// What is known since the last change.
 struct Known {
     revision: Revision,
+    /// None of it is from before the change that the revision counts. Where the parts of a change become
+    /// visible one after the other, what is read at once may be, and would stay so until the next
+    /// change: it is read again a while later.
+    is_settled: bool,
     plans: BTreeMap<PlanId, Arc<PlanInForce>>,
     /// The same, and those that there are no more: one that comes back goes on counting its changes.
     ever: BTreeMap<PlanId, Arc<PlanInForce>>,
@@ -202,8 +206,11 @@ impl Shared {
     async fn read(&self, present: Option<&Arc<Known>>) -> Result<Arc<Known>, StoreError> {
         // Read first: should the plans be newer than this, the next check reads them once more.
         let revision = self.store.revision().await?;
+        let is_known = present.is_some_and(|present| present.revision == revision);
+        let is_settled = is_known || self.store.shows_changes_whole();
         if let Some(present) = present
-            && present.revision == revision
+            && is_known
+            && present.is_settled
         {
             return Ok(Arc::clone(present));
         }
@@ -218,7 +225,7 @@ impl Shared {
                     "the usage plans cannot be read: those of before stay in force"
                 );
                 let (plans, ever) = (present.plans.clone(), present.ever.clone());
-                return Ok(Arc::new(Known::new(revision, plans, ever)));
+                return Ok(Arc::new(Known::new(revision, is_settled, plans, ever)));
             }
             (Err(error), _) => return Err(error),
         };
@@ -235,7 +242,7 @@ impl Shared {
             ever.insert(plan.id.clone(), Arc::clone(&new));
             in_force.insert(plan.id, new);
         }
-        Ok(Arc::new(Known::new(revision, in_force, ever)))
+        Ok(Arc::new(Known::new(revision, is_settled, in_force, ever)))
     }
 
     /// Asks for a key, and keeps what is said with all else that is known.
@@ -277,11 +284,13 @@ impl Known {
     /// No keys yet: each is asked for when it is used.
     fn new(
         revision: Revision,
+        is_settled: bool,
         plans: BTreeMap<PlanId, Arc<PlanInForce>>,
         ever: BTreeMap<PlanId, Arc<PlanInForce>>,
     ) -> Self {
         Self {
             revision,
+            is_settled,
             plans,
             ever,
             hasher: RandomState::new(),

@@ -211,6 +211,10 @@ impl KeyStore for WithDeadline<dyn KeyStore> {
         self.reading(|| self.store.revision()).await
     }
 
+    fn shows_changes_whole(&self) -> bool {
+        self.store.shows_changes_whole()
+    }
+
     async fn plans(&self) -> Result<Vec<UsagePlan>, StoreError> {
         self.reading(|| self.store.plans()).await
     }

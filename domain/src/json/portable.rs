@@ -12,6 +12,9 @@ pub const MAX_VIOLATIONS: usize = 32;
 
 pub(crate) const TOO_DEEP: &str = "nested deeper than 32 levels";
 const NUL: &str = "the text contains U+0000";
+/// The longest name of a member, in bytes of UTF-8 (DynamoDB keeps no longer ones).
+pub const MAX_NAME_BYTES: usize = 65_535;
+const LONG_NAME: &str = "the member's name is longer than 65535 bytes";
 const EMPTY_NAME: &str = "a member has an empty name";
 const DUPLICATE_NAME: &str = "the member's name appears twice";
 const RESERVED_NAME: &str = "names that begin with an underscore are reserved";
@@ -106,6 +109,30 @@ pub(crate) fn size(value: &Value) -> usize {
     canonical(value).len()
 }
 
+/// How many bytes `DynamoDB` counts for a value: text by its UTF-8, a byte for each two digits of a
+/// number and one more, 3 for a list or a map and one for each thing in it (Amazon DynamoDB Developer
+/// Guide, "DynamoDB item sizes and formats"). Less than twice the canonical spelling.
+pub(crate) fn weight(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 1,
+        Value::Number(number) => {
+            let mut text = String::new();
+            number::write(number, &mut text);
+            let digits = text.bytes().filter(u8::is_ascii_digit).count();
+            digits.div_ceil(2) + 1 + usize::from(text.starts_with('-'))
+        }
+        Value::String(text) => text.len(),
+        Value::Array(elements) => {
+            let element = |element| 1 + weight(element);
+            3 + elements.iter().map(element).sum::<usize>()
+        }
+        Value::Object(members) => {
+            let member = |(name, member): (&String, &Value)| 1 + name.len() + weight(member);
+            3 + members.iter().map(member).sum::<usize>()
+        }
+    }
+}
+
 fn look(value: &mut Value, max_depth: usize, place: &mut Place, violations: &mut Vec<Violation>) {
     let mut report = |violation| {
         if violations.len() < MAX_VIOLATIONS {
@@ -145,6 +172,8 @@ fn look(value: &mut Value, max_depth: usize, place: &mut Place, violations: &mut
 fn fault_of_name(name: &str, place: &Place) -> Option<&'static str> {
     if name.is_empty() {
         Some(EMPTY_NAME)
+    } else if name.len() > MAX_NAME_BYTES {
+        Some(LONG_NAME)
     } else if name.contains('\0') {
         Some(NUL)
     } else if place.depth() == 0 && name.starts_with('_') {

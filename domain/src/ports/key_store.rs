@@ -24,6 +24,12 @@ pub trait KeyStore: Send + Sync + 'static {
     /// [`StoreError`] when the store does not answer.
     async fn revision(&self) -> Result<Revision, StoreError>;
 
+    /// Whether all of a change can be read as soon as its revision can. If not, the parts of a change become
+    /// visible one after the other, within a second: what is read meanwhile has to be read once more.
+    fn shows_changes_whole(&self) -> bool {
+        true
+    }
+
     /// All plans, by id.
     ///
     /// # Errors

@@ -321,13 +321,27 @@ crate::suite! {
 
     /// The largest profile that may be configured.
     async fn the_largest_profile_comes_back_equal(store) {
-        // Short members are what a store's own encoding blows up most.
+        // Short members, and short lists in lists, are what a store's own encoding blows up most.
         let mut members = Map::new();
         while members.len() < MAX_PROFILE_BYTES / 16 {
             members.insert(format!("m{:06}", members.len()), json!("v"));
         }
         let text = "x".repeat(MAX_PROFILE_BYTES - 16);
-        for attributes in [Value::Object(members), json!({"text": text})] {
+        // As many as a profile may have: a few more are refused.
+        let lists = |count: usize| json!({"a": vec![json!([1]); count]});
+        let is_portable = |attributes: &Value| {
+            let body = attributes.to_string();
+            Profile::parse(body.as_bytes(), &id("large"), MAX_PROFILE_BYTES).is_ok()
+        };
+        let (mut least, mut most) = (0, MAX_PROFILE_BYTES / 4);
+        while most - least > 1 {
+            let count = usize::midpoint(least, most);
+            *(if is_portable(&lists(count)) { &mut least } else { &mut most }) = count;
+        }
+        assert!(lists(most).to_string().len() < MAX_PROFILE_BYTES);
+        let large = [Value::Object(members), json!({"text": text}), lists(least)];
+        for attributes in large {
+            assert!(is_portable(&attributes));
             let expected = profile(&attributes);
             assert!(expected.as_json().len() <= MAX_PROFILE_BYTES);
             put(&*store, &id("large"), &attributes).await;

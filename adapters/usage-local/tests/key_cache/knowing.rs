@@ -176,6 +176,47 @@ async fn what_is_asked_for_twice_is_asked_of_the_store_once() {
     assert_eq!((plans, finds), (1, 2));
 }
 
+/// A node that looks in the middle of a change sees its revision and not yet what was changed; what it read then must
+/// not stay in force until the next change.
+#[tokio::test(start_paused = true)]
+async fn a_change_that_becomes_visible_in_parts_is_in_force_all_the_same() {
+    let world = World::new();
+    world.store.behave(Manner {
+        shows_changes_late: true,
+        ..Manner::default()
+    });
+    world.store.change([
+        Change::PutPlan(plan("a", &["prod"])),
+        Change::PutKey(key("k", 1, &["a"])),
+    ]);
+    tokio::time::sleep(SECOND * 3).await;
+    assert_eq!(plan_of(&world, 1).await.as_deref(), Some("a"));
+    tokio::time::sleep(SECOND * 3).await;
+    let disabled = ApiKey {
+        enabled: false,
+        ..key("k", 1, &["a"])
+    };
+    world.store.change([
+        Change::PutPlan(plan("a", &["prod"])),
+        Change::PutKey(disabled),
+        Change::PutKey(key("l", 2, &["a"])),
+    ]);
+    // Seen too early: as it was.
+    assert_eq!(plan_of(&world, 1).await.as_deref(), Some("a"));
+    assert_eq!(plan_of(&world, 2).await, None);
+    tokio::time::sleep(SECOND * 2).await;
+    for _ in 0..3 {
+        assert_eq!(plan_of(&world, 1).await, None);
+        assert_eq!(plan_of(&world, 2).await.as_deref(), Some("a"));
+        tokio::time::sleep(SECOND).await;
+    }
+    // And then it is not asked for any more.
+    let before = world.store.calls();
+    tokio::time::sleep(SECOND * 3).await;
+    assert_eq!(plan_of(&world, 2).await.as_deref(), Some("a"));
+    assert_eq!(world.store.calls()[1..], before[1..]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn texts_that_are_no_key_do_not_push_out_keys() {
     let world = World::new();

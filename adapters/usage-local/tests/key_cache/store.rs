@@ -44,9 +44,11 @@ pub(crate) struct Manner {
     pub(crate) is_broken: bool,
     /// There is a plan that cannot be read.
     pub(crate) has_bad_plan: bool,
+    /// For half a second after a change only its revision can be read.
+    pub(crate) shows_changes_late: bool,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     revision: u64,
     plans: BTreeMap<PlanId, UsagePlan>,
@@ -56,6 +58,7 @@ struct State {
 #[derive(Default)]
 pub(crate) struct SlowStore {
     state: Mutex<State>,
+    before: Mutex<Option<(tokio::time::Instant, State)>>,
     manner: Mutex<Manner>,
     revisions: AtomicUsize,
     plans: AtomicUsize,
@@ -74,6 +77,7 @@ impl SlowStore {
     /// Somebody changes plans and keys; no call that is counted.
     pub(crate) fn change(&self, changes: impl IntoIterator<Item = Change>) {
         let mut state = self.state();
+        *self.before.lock().unwrap() = Some((tokio::time::Instant::now(), state.clone()));
         for change in changes {
             match change {
                 Change::PutPlan(plan) => drop(state.plans.insert(plan.id.clone(), plan)),
@@ -97,6 +101,12 @@ impl SlowStore {
 
     async fn answer<T>(&self, read: impl Fn(&State) -> T) -> Result<T, StoreError> {
         let manner = *self.manner.lock().unwrap();
+        if manner.shows_changes_late
+            && let Some((changed, before)) = &*self.before.lock().unwrap()
+            && changed.elapsed() < Duration::from_millis(500)
+        {
+            return Ok(read(before));
+        }
         let early = read(&self.state());
         tokio::time::sleep(manner.latency).await;
         if manner.is_broken {
@@ -117,7 +127,12 @@ impl SlowStore {
 impl KeyStore for SlowStore {
     async fn revision(&self) -> Result<Revision, StoreError> {
         self.revisions.fetch_add(1, Ordering::SeqCst);
-        self.answer(|state| Revision(state.revision)).await
+        self.answer(|_| ()).await?;
+        Ok(Revision(self.state().revision))
+    }
+
+    fn shows_changes_whole(&self) -> bool {
+        !self.manner.lock().unwrap().shows_changes_late
     }
 
     async fn plans(&self) -> Result<Vec<UsagePlan>, StoreError> {
