@@ -11,6 +11,10 @@ use crate::{
     members::{Members, list, text},
 };
 
+/// OpenID Connect Core 1.0, section 2, allows 255 ASCII characters; a store that counts by principal could not
+/// keep any length, nor U+0000.
+const MAX_SUBJECT_BYTES: usize = 1024;
+
 /// A token's claims, and the issuer that they name. Nothing of it is believed yet.
 pub(crate) struct Claims<'a> {
     pub(crate) iss: Cow<'a, str>,
@@ -59,6 +63,9 @@ impl<'a> Claims<'a> {
         }
         let subject = self.text("sub").filter(|subject| !subject.is_empty());
         let subject = subject.ok_or(Invalid("the token has no subject"))?;
+        if subject.len() > MAX_SUBJECT_BYTES || subject.contains('\0') {
+            return Err(Invalid("the token's subject cannot be kept"));
+        }
         self.check_audience(&issuer.audience).map_err(Invalid)?;
         let ends = self.instant("exp")?;
         let ends = ends.ok_or(Invalid("the token has no expiry"))?;

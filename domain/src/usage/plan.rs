@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, fmt};
 
 use super::{account::Limits, throttle::Throttle};
 
+/// The longest id of a plan that is taken, in bytes of UTF-8.
+pub const MAX_PLAN_ID_BYTES: usize = 256;
+
 /// A plan's id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlanId(Box<str>);

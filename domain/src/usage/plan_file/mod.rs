@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 pub use self::write::to_json;
 use super::{
     account::Limits,
-    plan::{ApiStage, PlanId, PlanStage, UsagePlan},
+    plan::{ApiStage, MAX_PLAN_ID_BYTES, PlanId, PlanStage, UsagePlan},
     throttle::Throttle,
 };
 
@@ -155,6 +155,11 @@ impl Reader {
         let id = id.filter(|id| !id.is_empty()).map(|id| PlanId::new(id));
         if id.is_none() {
             self.report(at, "usagePlanId or id must name the plan, once");
+        } else if id
+            .as_ref()
+            .is_some_and(|id| id.as_str().len() > MAX_PLAN_ID_BYTES)
+        {
+            self.report(at, "the plan's id is longer than 256 bytes");
         }
         let throttle = members
             .get("throttle")
@@ -393,6 +398,8 @@ mod tests {
         ] {
             assert_eq!(parse(named).unwrap()[0].id.as_str(), "a", "{named}");
         }
+        let long = format!(r#"{{"id": "{}"}}"#, "i".repeat(257));
+        assert_eq!(problems(&long), ["the plan's id is longer than 256 bytes"]);
         // A store could keep what has no name, and never read it again.
         for bad in [
             r"{}",
