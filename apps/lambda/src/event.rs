@@ -1,122 +1,162 @@
 //! From a Lambda event to the request that the client sent.
+//!
+//! Whatever is in an event that has the looks of an HTTP request, there is a request for it. What is wrong with it is
+//! then found where it is found for everybody else, and answered alike.
+
+mod body;
+mod fields;
+mod headers;
+mod path;
 
 use std::net::IpAddr;
 
-use lambda_http::{
-    Body, Request, RequestExt as _,
-    http::{self, Uri},
-    request::RequestContext,
-};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use usher_http::ClientAddress;
+use lambda_http::http::{Method, Request, Uri, header::ACCEPT_ENCODING, request::Parts};
+use serde_json::Value;
+use usher_http::{Body, ClientAddress};
 
-/// What cannot stand in a path as it is. `%` is among them: what is encoded here was decoded by the
-/// gateway, so a `%` in it is the client's own.
-const DECODED: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'%')
-    .add(b'?')
-    .add(b'#')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'`')
-    .add(b'{')
-    .add(b'}')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'|');
+use self::fields::Fields as _;
 
-/// The request behind an event: its path without the stage, its client's address, its body.
+/// A request, and the kind of event it came in.
+#[derive(Debug)]
+pub struct Call {
+    /// What the client sent: the path without stage and base path, all values of a header.
+    pub request: Request<Body>,
+    /// What the answer has to look like.
+    pub kind: Kind,
+}
+
+/// What called the function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A REST API of API Gateway.
+    RestApi,
+    /// An HTTP API of API Gateway with payload format 1.0.
+    HttpApiV1,
+    /// An HTTP API of API Gateway with payload format 2.0.
+    HttpApiV2,
+    /// A function URL.
+    FunctionUrl,
+    /// An Application Load Balancer.
+    LoadBalancer {
+        /// The target group has `lambda.multi_value_headers.enabled`, for events and for answers.
+        multi_value: bool,
+    },
+}
+
+/// The event is not an HTTP request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this function answers HTTP requests: events of API Gateway (REST and HTTP APIs), function URLs and Application \
+     Load Balancers. This event is none of them{0}"
+)]
+pub struct NotHttp(String);
+
+/// Reads an event.
 ///
-/// `lambda_http` puts the stage in front of the path, where no client has put it.
-pub(crate) fn request(event: Request) -> http::Request<usher_http::Body> {
-    let mut target = path(&event);
-    // Nothing reads it, but it counts towards the length of the target.
-    if let Some(query) = event.uri().query().filter(|query| !query.is_empty()) {
-        target.push('?');
-        target.push_str(query);
+/// # Errors
+/// [`NotHttp`], which says what the event seems to be; it repeats nothing of it but the name of a service.
+pub fn read(event: &Value) -> Result<Call, NotHttp> {
+    let kind = kind(event).ok_or_else(|| NotHttp(looks(event)))?;
+    let context = event.at("requestContext");
+    let method = match kind {
+        Kind::HttpApiV2 | Kind::FunctionUrl => context.at("http").text("method"),
+        _ => event.text("httpMethod"),
+    };
+    // What is no method is none of ours, and is answered so.
+    let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+    let mut parts = Request::new(()).into_parts().0;
+    parts.method = method.unwrap_or_else(|| Method::from_bytes(b"UNKNOWN").unwrap_or_default());
+    parts.uri = target(event, kind);
+    parts.headers = headers::read(event);
+    if kind == Kind::RestApi {
+        // Unless it was set up for binary media types, it hands bytes on as the base64 text that they travel in;
+        // to compress is a setting of its own. So nothing is packed for it.
+        parts.headers.remove(ACCEPT_ENCODING);
     }
-    // Unless it was set up for binary media types, a REST API hands bytes on as the base64 text that
-    // they travel in; to compress is a setting of its own. So nothing is packed for it.
-    let is_text_only = matches!(
-        event.request_context_ref(),
-        Some(RequestContext::ApiGatewayV1(_))
-    );
-    let address = source_ip(&event).and_then(|text| text.parse::<IpAddr>().ok());
-    let (mut parts, body) = event.into_parts();
-    // A path that is none is answered as a route that is none.
-    parts.uri = target.parse().unwrap_or_else(|_| Uri::from_static("/"));
-    parts.extensions.clear();
-    if is_text_only {
-        parts.headers.remove(http::header::ACCEPT_ENCODING);
-    }
-    if let Some(address) = address {
+    if let Some(address) = source_ip(event, kind, &parts) {
         parts.extensions.insert(ClientAddress(address));
     }
-    let body = match body {
-        Body::Text(text) => usher_http::Body::from(text),
-        Body::Binary(bytes) => usher_http::Body::from(bytes),
-        // Empty, and whatever a later version of the library brings.
-        _ => usher_http::Body::empty(),
-    };
-    http::Request::from_parts(parts, body)
+    let request = Request::from_parts(parts, Body::from(body::read(event)));
+    Ok(Call { request, kind })
 }
 
-fn path(event: &Request) -> String {
-    let raw = event.raw_http_path();
-    match event.request_context_ref() {
-        // A REST API hands the path over as the client sent it, without the stage. An HTTP API
-        // decodes it and puts the stage in front.
-        Some(RequestContext::ApiGatewayV2(context)) => {
-            let stage = context
-                .stage
-                .as_deref()
-                .filter(|stage| *stage != "$default");
-            let rest = stage
-                .and_then(|stage| raw.strip_prefix('/')?.strip_prefix(stage))
-                .filter(|rest| rest.starts_with('/'));
-            utf8_percent_encode(rest.unwrap_or(raw), DECODED).to_string()
+fn kind(event: &Value) -> Option<Kind> {
+    let context = event.at("requestContext");
+    if context.at("elb").is_object() {
+        let multi_value = event.at("multiValueHeaders").is_object();
+        return Some(Kind::LoadBalancer { multi_value });
+    }
+    if context.at("http").text("method").is_some() {
+        // Of the two only the name of the host tells which it is.
+        let domain = context.text("domainName").unwrap_or_default();
+        return Some(if domain.contains(".lambda-url.") {
+            Kind::FunctionUrl
+        } else {
+            Kind::HttpApiV2
+        });
+    }
+    event.text("httpMethod")?;
+    event.text("path")?;
+    Some(match event.text("version") {
+        Some("1.0") => Kind::HttpApiV1,
+        _ => Kind::RestApi,
+    })
+}
+
+/// What an event of another kind is, as far as that can be told without repeating what is in it.
+fn looks(event: &Value) -> String {
+    let record = event.at("Records").at(0);
+    let service = record
+        .text("eventSource")
+        .or_else(|| record.text("EventSource"));
+    let service = service.or_else(|| event.text("source")).filter(|name| {
+        let is_plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'-');
+        name.len() <= 64 && name.bytes().all(is_plain)
+    });
+    match service {
+        Some(service) => format!("; it comes from {service}"),
+        None if event.at("requestContext").text("connectionId").is_some() => {
+            "; it comes from a WebSocket API".to_owned()
         }
-        _ => raw.to_owned(),
+        None => String::new(),
     }
 }
 
-fn source_ip(event: &Request) -> Option<&str> {
-    match event.request_context_ref()? {
-        RequestContext::ApiGatewayV1(context) => context.identity.source_ip.as_deref(),
-        RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref(),
-        _ => None,
+/// Longer than any target that is accepted, shorter than what a `Uri` can hold.
+const TARGET: usize = 32 * 1024;
+
+fn target(event: &Value, kind: Kind) -> Uri {
+    let mut target = path::path(event, kind);
+    if !target.starts_with('/') {
+        // It would be read as a host.
+        target.insert(0, '/');
     }
+    // Nothing reads it, but it counts towards the length of the target.
+    let query = path::query(event, kind);
+    if !query.is_empty() {
+        target.push('?');
+        target.push_str(&query);
+    }
+    // All of it is ASCII, so that it can be cut anywhere.
+    target.truncate(TARGET);
+    // A path that is none is answered as a route that is none.
+    target.parse().unwrap_or_else(|_| Uri::from_static("/"))
 }
 
-#[cfg(test)]
-mod tests {
-    use lambda_http::{
-        aws_lambda_events::apigw::{ApiGatewayProxyRequestContext, ApiGatewayV2httpRequestContext},
-        http::header::ACCEPT_ENCODING,
-    };
-
-    use super::*;
-
-    #[test]
-    fn nothing_is_packed_for_a_rest_api() {
-        for (context, expected) in [
-            (
-                RequestContext::ApiGatewayV1(ApiGatewayProxyRequestContext::default()),
-                None,
-            ),
-            (
-                RequestContext::ApiGatewayV2(ApiGatewayV2httpRequestContext::default()),
-                Some("gzip"),
-            ),
-        ] {
-            let mut event = Request::default().with_request_context(context);
-            let gzip = http::HeaderValue::from_static("gzip");
-            event.headers_mut().insert(ACCEPT_ENCODING, gzip);
-            let request = request(event);
-            let found = request.headers().get(ACCEPT_ENCODING);
-            assert_eq!(found.map(|value| value.to_str().unwrap()), expected);
+fn source_ip(event: &Value, kind: Kind, parts: &Parts) -> Option<IpAddr> {
+    let context = event.at("requestContext");
+    let text = match kind {
+        Kind::RestApi | Kind::HttpApiV1 => context.at("identity").text("sourceIp"),
+        Kind::HttpApiV2 | Kind::FunctionUrl => context.at("http").text("sourceIp"),
+        // What the load balancer has seen itself is the last one; a client may have sent the others.
+        Kind::LoadBalancer { .. } => {
+            let forwarded = parts.headers.get_all("x-forwarded-for").iter().next_back();
+            let forwarded = forwarded.and_then(|value| value.to_str().ok());
+            forwarded
+                .and_then(|all| all.rsplit(',').next())
+                .map(str::trim)
         }
-    }
+    };
+    text?.parse().ok()
 }

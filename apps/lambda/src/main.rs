@@ -1,11 +1,16 @@
-//! `bootstrap`: Usher as a Lambda function, behind a REST API or an HTTP API.
-
-mod event;
+//! `bootstrap`: Usher as a Lambda function.
 
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
-use lambda_http::{Request, service_fn};
+use http_body_util::BodyExt as _;
+use lambda_http::{
+    Error, LambdaEvent,
+    lambda_runtime::{run, service_fn},
+};
+use serde_json::Value;
+use usher_http::Stack;
+use usher_lambda::{answer, event};
 use usher_wiring::{
     AccessLogLines, Deployment, Role,
     config::{Config, ConfigError, Sources},
@@ -22,14 +27,27 @@ async fn main() -> anyhow::Result<()> {
     let log = AccessLogLines::immediate(config.log.format);
     let deployment = Deployment::open(config, &Role::Lambda, Arc::new(log)).await?;
     let stack = deployment.stack;
-    let serve = service_fn(move |event: Request| {
+    let serve = service_fn(move |event: LambdaEvent<Value>| {
         let stack = stack.clone();
-        async move { Ok::<_, std::convert::Infallible>(stack.answer(event::request(event)).await) }
+        async move { serve(&stack, &event.payload).await }
     });
-    lambda_http::run(serve)
+    run(serve)
         .await
         .map_err(anyhow::Error::from_boxed)
         .context("the runtime ended")
+}
+
+/// Answers one event. What is no HTTP request is an error of the invocation, and the function lives on.
+async fn serve(stack: &Stack, event: &Value) -> Result<Value, Error> {
+    let call = event::read(event)?;
+    let (parts, body) = stack.answer(call.request).await.into_parts();
+    let body = body.collect().await?.to_bytes();
+    Ok(answer::write(
+        call.kind,
+        parts.status,
+        &parts.headers,
+        &body,
+    ))
 }
 
 /// Where a configuration file may ship with the function.

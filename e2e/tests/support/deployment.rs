@@ -30,8 +30,16 @@ pub(crate) enum Entrypoint {
     Server,
     /// The Lambda function behind a REST API.
     LambdaRest,
-    /// The Lambda function behind an HTTP API.
+    /// The Lambda function behind an HTTP API, payload format 2.0.
     LambdaHttp,
+    /// The same in payload format 1.0.
+    LambdaHttpV1,
+    /// The Lambda function by its own URL.
+    LambdaUrl,
+    /// The Lambda function behind an Application Load Balancer.
+    LambdaAlb,
+    /// The same with all values of headers.
+    LambdaAlbMulti,
 }
 
 /// A deployment that answers. It ends when this is dropped.
@@ -187,6 +195,10 @@ impl Host {
             Entrypoint::Server => return Self::server(env, dir).await,
             Entrypoint::LambdaRest => Front::RestApi,
             Entrypoint::LambdaHttp => Front::HttpApi,
+            Entrypoint::LambdaHttpV1 => Front::HttpApiV1,
+            Entrypoint::LambdaUrl => Front::FunctionUrl,
+            Entrypoint::LambdaAlb => Front::LoadBalancer { multi_value: false },
+            Entrypoint::LambdaAlbMulti => Front::LoadBalancer { multi_value: true },
         };
         let binary = binaries::lambda();
         let started = LambdaHost::start(LambdaSpec { binary, env, front }).await;

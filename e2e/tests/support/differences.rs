@@ -14,7 +14,7 @@ pub(crate) enum Difference {
     /// A REST API renames `WWW-Authenticate` of a function to `x-amzn-remapped-www-authenticate`.
     /// Nothing that a function can do about it.
     RenamedChallenge,
-    /// A gateway gives an empty answer a `Content-Type`: a REST API `application/json`, an HTTP API
+    /// A gateway or a function URL gives an empty answer a `Content-Type`: a REST API `application/json`, an HTTP API
     /// `text/plain; charset=utf-8`. To 204 and 304 it means nothing.
     TypeOfNothing,
     /// A gateway counts bodies itself, so that HEAD's `Content-Length` is not GET's.
@@ -23,17 +23,25 @@ pub(crate) enum Difference {
     /// An HTTP API hands over the path decoded, up to a decoded `?`. So an encoded slash separates
     /// segments, an encoded question mark ends the path, and what is not UTF-8 becomes U+FFFD.
     DecodedPath,
-    /// `lambda_http` keeps of a REST API's repeated header the last value only, so that two
-    /// Authorization headers look like one.
+    /// A load balancer that is not set up for several values hands over the last value of a repeated
+    /// header, so that two Authorization headers look like one.
     LastOfRepeated,
 }
 
 impl Difference {
     pub(crate) fn is_of(self, entrypoint: Entrypoint) -> bool {
         match self {
-            Self::RenamedChallenge | Self::LastOfRepeated => entrypoint == Entrypoint::LambdaRest,
-            Self::DecodedPath => entrypoint == Entrypoint::LambdaHttp,
-            Self::TypeOfNothing | Self::UncountedHead => entrypoint != Entrypoint::Server,
+            Self::RenamedChallenge => entrypoint == Entrypoint::LambdaRest,
+            Self::LastOfRepeated => entrypoint == Entrypoint::LambdaAlb,
+            Self::DecodedPath => matches!(
+                entrypoint,
+                Entrypoint::LambdaHttp | Entrypoint::LambdaHttpV1
+            ),
+            Self::TypeOfNothing => !matches!(
+                entrypoint,
+                Entrypoint::Server | Entrypoint::LambdaAlb | Entrypoint::LambdaAlbMulti
+            ),
+            Self::UncountedHead => entrypoint != Entrypoint::Server,
         }
     }
 }

@@ -21,6 +21,10 @@ pub(crate) async fn deployment() -> Deployment {
         None | Some("server") => Entrypoint::Server,
         Some("lambda_rest") => Entrypoint::LambdaRest,
         Some("lambda_http") => Entrypoint::LambdaHttp,
+        Some("lambda_http_v1") => Entrypoint::LambdaHttpV1,
+        Some("lambda_url") => Entrypoint::LambdaUrl,
+        Some("lambda_alb") => Entrypoint::LambdaAlb,
+        Some("lambda_alb_multi") => Entrypoint::LambdaAlbMulti,
         Some(other) => {
             panic!("USHER_E2E_ENTRYPOINT is {other}, not server, lambda_rest or lambda_http")
         }

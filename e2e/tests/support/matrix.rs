@@ -22,6 +22,22 @@ macro_rules! on_every_deployment {
             $($($group $case Defaults)+)+ $($($own_group $own_case Defaults)+)+
             $($($strict_group $strict_case Strict)+)+
         });
+        crate::support::matrix::on_every_store!(lambda_http_v1, LambdaHttpV1, {
+            $($($group $case Defaults)+)+ $($($own_group $own_case Defaults)+)+
+            $($($strict_group $strict_case Strict)+)+
+        });
+        crate::support::matrix::on_every_store!(lambda_url, LambdaUrl, {
+            $($($group $case Defaults)+)+ $($($own_group $own_case Defaults)+)+
+            $($($strict_group $strict_case Strict)+)+
+        });
+        crate::support::matrix::on_every_store!(lambda_alb, LambdaAlb, {
+            $($($group $case Defaults)+)+ $($($own_group $own_case Defaults)+)+
+            $($($strict_group $strict_case Strict)+)+
+        });
+        crate::support::matrix::on_every_store!(lambda_alb_multi, LambdaAlbMulti, {
+            $($($group $case Defaults)+)+ $($($own_group $own_case Defaults)+)+
+            $($($strict_group $strict_case Strict)+)+
+        });
         mod external {
             $($(
                 #[tokio::test]

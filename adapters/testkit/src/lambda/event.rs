@@ -3,7 +3,10 @@
 //! Pure functions: the request, its body and an [`Arrival`] go in, a JSON value comes out. The
 //! shapes are those of a method without an authorizer and without an API key.
 
+mod others;
 mod text;
+
+pub use others::{function_url, http_api_v1, load_balancer};
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -91,6 +91,11 @@ async fn forward(
     let event = match kind {
         Front::RestApi => event::rest_api(&parts, &body, &arrival),
         Front::HttpApi => event::http_api(&parts, &body, &arrival),
+        Front::HttpApiV1 => event::http_api_v1(&parts, &body, &arrival),
+        Front::FunctionUrl => event::function_url(&parts, &body, &arrival),
+        Front::LoadBalancer { multi_value } => {
+            event::load_balancer(&parts, &body, &arrival, multi_value)
+        }
     };
     let internal = Some("InternalServerErrorException");
     let answer = match runtime.invoke(event.to_string().into_bytes()).await {
@@ -107,7 +112,11 @@ async fn forward(
         .map_err(|error| format!("the answer is no JSON: {error}"))
         .and_then(|answer| match kind {
             Front::RestApi => response::from_rest_api(&answer),
-            Front::HttpApi => response::from_http_api(&answer),
+            Front::HttpApi | Front::FunctionUrl => response::from_http_api(&answer),
+            Front::HttpApiV1 => response::from_http_api_v1(&answer),
+            Front::LoadBalancer { multi_value } => {
+                response::from_load_balancer(&answer, multi_value)
+            }
         });
     match response {
         Ok(mut response) => {

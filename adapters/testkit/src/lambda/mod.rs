@@ -7,7 +7,7 @@
 //!
 //! What differs from the real services:
 //!
-//! * Both fronts answer 502 where the function fails; a real HTTP API answers 500.
+//! * All fronts answer 502 where the function fails; a real HTTP API answers 500.
 //! * No authorizer, no API key, no validation: everything reaches the function.
 //! * Gateways add `x-forwarded-*` and trace headers to a request and request ids to a response.
 //!   The event and the response have what the client and the function sent, only renamed
@@ -49,6 +49,15 @@ pub enum Front {
     RestApi,
     /// An HTTP API, payload 2.0.
     HttpApi,
+    /// An HTTP API, payload 1.0.
+    HttpApiV1,
+    /// A function URL.
+    FunctionUrl,
+    /// An Application Load Balancer.
+    LoadBalancer {
+        /// With all values of a repeated header, in both directions.
+        multi_value: bool,
+    },
 }
 
 /// What to run and how to reach it.

@@ -73,6 +73,67 @@ pub fn from_rest_api(answer: &Value) -> Result<Response, String> {
     if let Some(name) = answer.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
         return Err(format!("unknown member {name:?}"));
     }
+    let mut headers = HeaderMap::new();
+    for (name, value) in &both_kinds(answer)? {
+        if !REST_API_DROPPED.contains(&name.as_str()) {
+            headers.append(remapped(name), value.clone());
+        }
+    }
+    let body = body(answer)?;
+    let kind = Some(REST_API_CONTENT_TYPE);
+    Ok(response(status(answer)?, headers, body, kind))
+}
+
+/// The response an HTTP API makes of a function's answer in payload format 1.0: both maps of headers, and no renaming.
+///
+/// # Errors
+///
+/// Why the answer is malformed: it is no object, or a member is of the wrong type or no valid status, header or base64.
+pub fn from_http_api_v1(answer: &Value) -> Result<Response, String> {
+    let answer = answer.as_object().ok_or("the answer is no object")?;
+    let mut headers = both_kinds(answer)?;
+    for name in HTTP_API_DROPPED {
+        headers.remove(*name);
+    }
+    let body = body(answer)?;
+    let kind = Some(HTTP_API_CONTENT_TYPE);
+    Ok(response(status(answer)?, headers, body, kind))
+}
+
+/// The response a load balancer makes of a function's answer. It reads one of the two maps, the one that its target
+/// group is set up for, and gives no type to what has none.
+///
+/// # Errors
+///
+/// Why the answer is malformed: it is no object, has no `statusCode`, brings the other map of headers, describes another
+/// status, or a member is of the wrong type or no valid status, header or base64.
+pub fn from_load_balancer(answer: &Value, multi_value: bool) -> Result<Response, String> {
+    let answer = answer.as_object().ok_or("the answer is no object")?;
+    if !answer.contains_key("statusCode") {
+        return Err("there is no statusCode".to_owned());
+    }
+    let other = if multi_value {
+        "headers"
+    } else {
+        "multiValueHeaders"
+    };
+    if answer.contains_key(other) {
+        return Err(format!("{other} is not read"));
+    }
+    let status = status(answer)?;
+    if let Some(said) = answer.get("statusDescription") {
+        let begins = format!("{} ", status.as_u16());
+        if !said.as_str().is_some_and(|said| said.starts_with(&begins)) {
+            return Err(format!("statusDescription is {said}"));
+        }
+    }
+    let headers = both_kinds(answer)?;
+    Ok(response(status, headers, body(answer)?, None))
+}
+
+/// A header that is in both maps has its `multiValueHeaders` first and then the one of `headers`, unless that one is
+/// among them.
+fn both_kinds(answer: &Map<String, Value>) -> Result<HeaderMap, String> {
     let mut received = HeaderMap::new();
     for (name, values) in object(answer, "multiValueHeaders")? {
         let values = values
@@ -88,19 +149,7 @@ pub fn from_rest_api(answer: &Value) -> Result<Response, String> {
             received.append(name, value);
         }
     }
-    let mut headers = HeaderMap::new();
-    for (name, value) in &received {
-        if !REST_API_DROPPED.contains(&name.as_str()) {
-            headers.append(remapped(name), value.clone());
-        }
-    }
-    let body = body(answer)?;
-    Ok(response(
-        status(answer)?,
-        headers,
-        body,
-        REST_API_CONTENT_TYPE,
-    ))
+    Ok(received)
 }
 
 /// The response an HTTP API (payload 2.0) makes of a function's answer.
@@ -123,7 +172,7 @@ pub fn from_http_api(answer: &Value) -> Result<Response, String> {
             StatusCode::OK,
             HeaderMap::new(),
             text.into(),
-            "application/json",
+            Some("application/json"),
         ));
     };
     let mut headers = HeaderMap::new();
@@ -146,7 +195,7 @@ pub fn from_http_api(answer: &Value) -> Result<Response, String> {
         status(answer)?,
         headers,
         body,
-        HTTP_API_CONTENT_TYPE,
+        Some(HTTP_API_CONTENT_TYPE),
     ))
 }
 
@@ -154,13 +203,14 @@ fn response(
     status: StatusCode,
     mut headers: HeaderMap,
     body: Bytes,
-    content_type: &'static str,
+    content_type: Option<&'static str>,
 ) -> Response {
     // A gateway counts the body itself; a wrong count of the function would break the connection.
     headers.remove(CONTENT_LENGTH);
-    headers
-        .entry(CONTENT_TYPE)
-        .or_insert(HeaderValue::from_static(content_type));
+    if let Some(content_type) = content_type {
+        let content_type = HeaderValue::from_static(content_type);
+        headers.entry(CONTENT_TYPE).or_insert(content_type);
+    }
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;

@@ -296,3 +296,71 @@ fn ids_differ_and_have_the_shape_of_a_uuid() {
             .all(|char| char == '-' || char.is_ascii_hexdigit())
     );
 }
+
+#[test]
+fn a_function_url_hands_over_the_path_as_it_was_sent_and_has_no_stage() {
+    let parts = parts("GET", "/users/a%2Fb/profile?x=%20", &[]);
+    let event = function_url(&parts, &Bytes::new(), &arrival());
+    assert_eq!(event["version"], "2.0");
+    assert_eq!(event["rawPath"], "/users/a%2Fb/profile");
+    assert_eq!(event["rawQueryString"], "x=%20");
+    assert_eq!(event["requestContext"]["stage"], "$default");
+    assert!(event.get("pathParameters").is_none());
+    let domain = event["requestContext"]["domainName"].as_str();
+    assert!(domain.is_some_and(|domain| domain.contains(".lambda-url.")));
+}
+
+#[test]
+fn an_http_event_of_format_1_has_a_decoded_path_with_the_stage() {
+    let parts = parts("GET", "/users/a%20b/profile", &[]);
+    let event = http_api_v1(&parts, &Bytes::new(), &arrival());
+    assert_eq!(event["version"], "1.0");
+    assert_eq!(event["path"], "/prod/users/a b/profile");
+    assert_eq!(event["resource"], PROFILE_RESOURCE);
+    assert_eq!(event["pathParameters"]["userId"], "a b");
+    assert_eq!(event["requestContext"]["authorizer"]["claims"], Value::Null);
+}
+
+#[test]
+fn a_load_balancer_has_all_values_or_the_last_ones_and_decodes_nothing() {
+    let headers = [
+        ("x-a", "1"),
+        ("x-a", "2"),
+        ("x-forwarded-for", "203.0.113.9"),
+    ];
+    let parts = parts("GET", "/a%20b?q=%20&q=2", &headers);
+    let one = load_balancer(&parts, &Bytes::new(), &arrival(), false);
+    assert_eq!(
+        (&one["path"], &one["headers"]["x-a"]),
+        (&json!("/a%20b"), &json!("2"))
+    );
+    assert_eq!(one["queryStringParameters"], json!({"q": "2"}));
+    let forwarded = one["headers"]["x-forwarded-for"].as_str().expect("text");
+    assert!(forwarded.starts_with("203.0.113.9, "), "{forwarded}");
+    assert!(one.get("multiValueHeaders").is_none());
+    let all = load_balancer(&parts, &Bytes::new(), &arrival(), true);
+    assert_eq!(all["multiValueHeaders"]["x-a"], json!(["1", "2"]));
+    assert_eq!(
+        all["multiValueQueryStringParameters"],
+        json!({"q": ["%20", "2"]})
+    );
+    assert!(all.get("headers").is_none());
+}
+
+#[test]
+fn a_load_balancer_sends_a_body_of_an_unknown_type_as_base64() {
+    for (kind, is_text) in [
+        ("application/json; charset=utf-8", true),
+        ("text/plain", true),
+        ("application/merge-patch+json", false),
+        ("application/json-patch+json", false),
+    ] {
+        let parts = parts("PATCH", "/", &[("content-type", kind)]);
+        let event = load_balancer(&parts, &Bytes::from("{}"), &arrival(), false);
+        let expected = if is_text { "{}" } else { "e30=" };
+        assert_eq!(
+            (&event["body"], &event["isBase64Encoded"]),
+            (&json!(expected), &json!(!is_text))
+        );
+    }
+}
