@@ -7,6 +7,7 @@ use std::{
 
 use usher_auth_jwt::DevelopmentKey;
 use usher_wiring::config::{Config, Sources};
+use yaml_rust2::{Yaml, YamlLoader};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -116,6 +117,12 @@ fn every_file_to_deploy_with_is_accepted() {
             let text = fs::read_to_string(&path).expect("a text");
             match extension {
                 Some("toml") => accept(&path.display().to_string(), &here(&text, &folder)),
+                Some("md") => {
+                    for block in blocks(&text, "toml") {
+                        accept(&path.display().to_string(), &block);
+                    }
+                }
+                Some("yaml") => functions_of(&path, &text),
                 // Configurations name plans and keys, and are not accepted without them.
                 Some("json" | "csv") => assert!(
                     named_beside(&path),
@@ -127,7 +134,57 @@ fn every_file_to_deploy_with_is_accepted() {
             seen += 1;
         }
     }
-    assert!(seen >= 3, "docker-compose.yml has three");
+    assert!(
+        seen >= 7,
+        "docker-compose.yml has three, and there are three templates"
+    );
+}
+
+/// The environment of every function of a CloudFormation template is a configuration.
+fn functions_of(path: &Path, text: &str) {
+    let template = YamlLoader::load_from_str(text).expect("a YAML file");
+    let resources = template[0]["Resources"].as_hash().expect("resources");
+    let environments = resources
+        .values()
+        .map(|resource| &resource["Properties"]["Environment"]["Variables"])
+        .filter_map(Yaml::as_hash);
+    let mut seen = 0;
+    for environment in environments {
+        let variables = environment.iter().map(|(name, value)| {
+            let name = name.as_str().expect("a name").to_owned();
+            (name, substituted(value))
+        });
+        let sources = Sources::default().environment(variables);
+        if let Err(errors) = Config::read(sources, false) {
+            let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            panic!("{}:\n{}", path.display(), lines.join("\n"));
+        }
+        seen += 1;
+    }
+    assert!(
+        seen > 0,
+        "{}: no function has an environment",
+        path.display()
+    );
+}
+
+/// What CloudFormation's `Sub` would make of a value: the tags themselves do not come out of the parser.
+fn substituted(value: &Yaml) -> String {
+    let text = value.as_str().or_else(|| value[0].as_str());
+    let text = text.expect("text, or text and what is put into it");
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, after) = after.split_once('}').expect("a name that ends");
+        result.push_str(before);
+        result.push_str(match name {
+            "AWS::Region" => "eu-west-1",
+            "Pool" | "UserPoolId" => "eu-west-1_AbCdEfGhI",
+            _ => name,
+        });
+        rest = after;
+    }
+    result + rest
 }
 
 /// A configuration in which what a container has in /etc/usher is in `folder`, and the mounted key set
