@@ -61,11 +61,8 @@ impl<'a> Claims<'a> {
         if self.iss != issuer.issuer {
             return Err(Invalid("the token's issuer is not accepted"));
         }
-        let subject = self.text("sub").filter(|subject| !subject.is_empty());
-        let subject = subject.ok_or(Invalid("the token has no subject"))?;
-        if subject.len() > MAX_SUBJECT_BYTES || subject.contains('\0') {
-            return Err(Invalid("the token's subject cannot be kept"));
-        }
+        let subject = self.text("sub").unwrap_or_default();
+        let id = principal_id(issuer, &subject).map_err(Invalid)?;
         self.check_audience(&issuer.audience).map_err(Invalid)?;
         let ends = self.instant("exp")?;
         let ends = ends.ok_or(Invalid("the token has no expiry"))?;
@@ -84,7 +81,7 @@ impl<'a> Claims<'a> {
             }
         }
         let principal = Principal {
-            id: format!("{}{subject}", issuer.subject_prefix).into(),
+            id,
             issuer: issuer.name().into(),
             scopes: self.names(&issuer.scopes_claim, |scopes| scopes.split(' ').collect()),
             groups: self.names(&issuer.groups_claim, |group| vec![group]),
@@ -198,6 +195,23 @@ impl<'a> Claims<'a> {
         }
         Some(found)
     }
+}
+
+/// The id of the principal whom an issuer calls by this subject.
+///
+/// # Errors
+/// What is wrong with it, fit for the client.
+pub(crate) fn principal_id(
+    issuer: &IssuerSettings,
+    subject: &str,
+) -> Result<Box<str>, &'static str> {
+    if subject.is_empty() {
+        return Err("the token has no subject");
+    }
+    if subject.len() > MAX_SUBJECT_BYTES || subject.contains('\0') {
+        return Err("the token's subject cannot be kept");
+    }
+    Ok(format!("{}{subject}", issuer.subject_prefix).into())
 }
 
 /// A `NumericDate`: seconds since the epoch, with a fraction or without.

@@ -9,6 +9,7 @@ mod claims;
 mod denied;
 mod development;
 mod fetch;
+mod gateway;
 mod issuer;
 mod key;
 mod key_set;

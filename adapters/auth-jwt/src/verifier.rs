@@ -1,6 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 use usher_domain::{
     ports::{TokenError, TokenVerifier},
     principal::Principal,
@@ -9,6 +10,7 @@ use usher_domain::{
 
 use crate::{
     claims::{Claims, ClaimsError, Judged},
+    gateway,
     issuer::{Issuer, IssuerSettings},
     key::Key,
     key_source::{NoKey, Waiting},
@@ -18,6 +20,8 @@ use crate::{
 
 /// A longer token is refused unread, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+const ANOTHERS: &str = "the token's subject belongs to another issuer";
 
 /// So many requests wait for key sets unless something else is said.
 const WAITING: usize = 256;
@@ -135,8 +139,7 @@ impl JwtVerifier {
             ClaimsError::Early(why) => Rejected::ForNow(TokenError::Invalid(why)),
         })?;
         if self.belongs_to_another(&issuer.settings, &principal.id) {
-            let why = "the token's subject belongs to another issuer";
-            return Err(Rejected::for_good(Refusal::Invalid(why), keys));
+            return Err(Rejected::for_good(Refusal::Invalid(ANOTHERS), keys));
         }
         Ok(Verified {
             principal: Arc::new(principal),
@@ -229,5 +232,15 @@ impl TokenVerifier for JwtVerifier {
                 Err(error)
             }
         }
+    }
+
+    fn vouched(&self, claims: &Map<String, Value>) -> Result<Arc<Principal>, TokenError> {
+        let issuers = self.issuers.iter().map(|issuer| &issuer.settings);
+        let issuer = gateway::issuer(claims, issuers).map_err(TokenError::Invalid)?;
+        let principal = gateway::principal(claims, issuer).map_err(TokenError::Invalid)?;
+        if self.belongs_to_another(issuer, &principal.id) {
+            return Err(TokenError::Invalid(ANOTHERS));
+        }
+        Ok(Arc::new(principal))
     }
 }

@@ -91,8 +91,10 @@ pub(crate) fn record(
             &String::from_utf8_lossy(agent.as_bytes()),
         );
     }
-    if let Some(id) = report.trail.key.as_ref().map(|key| &key.id) {
-        line.text("identity.apiKeyId", id.as_str());
+    let trail = &report.trail;
+    let key = trail.key.as_ref().map(|key| key.id.as_str());
+    if let Some(id) = key.or(trail.gateway_key.as_deref()) {
+        line.text("identity.apiKeyId", id);
     }
     if let Some(principal) = &report.trail.principal {
         line.text("authorizer.claims.sub", &principal.id);

@@ -27,7 +27,11 @@ pub(crate) fn of(headers: &HeaderMap) -> Result<Credentials<'_>, Unreadable> {
         // Of two keys neither is taken: who put the other one there?
         _ => None,
     };
-    Ok(Credentials { token, api_key })
+    Ok(Credentials {
+        token,
+        api_key,
+        gateway: None,
+    })
 }
 
 fn token(text: &str) -> Result<Option<&str>, Unreadable> {

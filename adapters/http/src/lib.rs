@@ -28,3 +28,4 @@ pub use request_id::{RequestId, RequestIds};
 pub use router::router;
 pub use stack::Stack;
 pub use state::{App, Limits, Settings};
+pub use usher_domain::service::Gateway;

@@ -15,6 +15,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 use usher_domain::{
     ports::{
@@ -274,37 +275,48 @@ pub struct PlainTokens;
 #[async_trait]
 impl TokenVerifier for PlainTokens {
     async fn verify(&self, token: &str, _now: Timestamp) -> Result<Arc<Principal>, TokenError> {
-        const UNREADABLE: TokenError = TokenError::Invalid("the token cannot be read");
-        match token {
-            "expired" => return Err(TokenError::Expired),
-            "unavailable" => {
-                let fault = fault(StoreErrorKind::Unavailable);
-                return Err(TokenError::KeySetUnavailable {
-                    source: fault,
-                    retry_after: Duration::from_secs(7),
-                });
-            }
-            _ => {}
-        }
-        let mut principal = Principal::new("", ISSUER);
-        for word in token.split(';') {
-            match word.split_once(':').ok_or(UNREADABLE)? {
-                ("user", escaped) => {
-                    let id: String =
-                        serde_json::from_str(&format!("\"{escaped}\"")).map_err(|_| UNREADABLE)?;
-                    principal.id = id.into();
-                }
-                ("scope", scope) => drop(principal.scopes.insert(scope.into())),
-                ("group", group) => drop(principal.groups.insert(group.into())),
-                ("tier", tier) => drop(principal.claims.insert("tier".into(), tier.into())),
-                _ => return Err(UNREADABLE),
-            }
-        }
-        if principal.id.is_empty() {
-            return Err(UNREADABLE);
-        }
-        Ok(Arc::new(principal))
+        self::principal(token)
     }
+
+    /// The claim `token` is one of these tokens.
+    fn vouched(&self, claims: &Map<String, Value>) -> Result<Arc<Principal>, TokenError> {
+        let token = claims.get("token").and_then(Value::as_str);
+        token.map_or(Err(UNREADABLE), self::principal)
+    }
+}
+
+const UNREADABLE: TokenError = TokenError::Invalid("the token cannot be read");
+
+fn principal(token: &str) -> Result<Arc<Principal>, TokenError> {
+    match token {
+        "expired" => return Err(TokenError::Expired),
+        "unavailable" => {
+            let fault = fault(StoreErrorKind::Unavailable);
+            return Err(TokenError::KeySetUnavailable {
+                source: fault,
+                retry_after: Duration::from_secs(7),
+            });
+        }
+        _ => {}
+    }
+    let mut principal = Principal::new("", ISSUER);
+    for word in token.split(';') {
+        match word.split_once(':').ok_or(UNREADABLE)? {
+            ("user", escaped) => {
+                let id: String =
+                    serde_json::from_str(&format!("\"{escaped}\"")).map_err(|_| UNREADABLE)?;
+                principal.id = id.into();
+            }
+            ("scope", scope) => drop(principal.scopes.insert(scope.into())),
+            ("group", group) => drop(principal.groups.insert(group.into())),
+            ("tier", tier) => drop(principal.claims.insert("tier".into(), tier.into())),
+            _ => return Err(UNREADABLE),
+        }
+    }
+    if principal.id.is_empty() {
+        return Err(UNREADABLE);
+    }
+    Ok(Arc::new(principal))
 }
 
 /// Stops these subjects from the start.

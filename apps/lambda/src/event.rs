@@ -5,6 +5,7 @@
 
 mod body;
 mod fields;
+mod gateway;
 mod headers;
 mod path;
 
@@ -19,7 +20,8 @@ use self::fields::Fields as _;
 /// A request, and the kind of event it came in.
 #[derive(Debug)]
 pub struct Call {
-    /// What the client sent: the path without stage and base path, all values of a header.
+    /// What the client sent: the path without stage and base path, all values of a header. In its extensions: the
+    /// client's address, and what the gateway says that it has done.
     pub request: Request<Body>,
     /// What the answer has to look like.
     pub kind: Kind,
@@ -76,6 +78,7 @@ pub fn read(event: &Value) -> Result<Call, NotHttp> {
     if let Some(address) = source_ip(event, kind, &parts) {
         parts.extensions.insert(ClientAddress(address));
     }
+    parts.extensions.insert(gateway::read(event, kind));
     let request = Request::from_parts(parts, Body::from(body::read(event)));
     Ok(Call { request, kind })
 }

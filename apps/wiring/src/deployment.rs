@@ -3,7 +3,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use usher_auth_jwt::JwtVerifier;
 use usher_domain::{
     ports::{Clock as _, KeyPage, StoreError},
-    service::{ControlError, ControlPlane, FrontDoor, ProfileRules, Profiles},
+    service::{ControlError, ControlPlane, FrontDoor, GatewayTrust, ProfileRules, Profiles},
     usage::{assignment::Criterion, plan::UsagePlan},
 };
 use usher_http::{AccessLog, App, Limits, METHODS, Settings, Stack};
@@ -96,7 +96,11 @@ impl Deployment {
             Arc::new(keys),
             Arc::clone(&pacer) as _,
             usage.policy,
-        );
+        )
+        .behind(GatewayTrust {
+            identity: config.identity.trust_gateway,
+            usage: usage.trust_gateway,
+        });
         let front_door = match config.identity.denied_subjects {
             Some(denied) => front_door.without(Arc::new(denied)),
             None => front_door,
@@ -212,7 +216,8 @@ async fn prepare(stores: &Stores, config: &Config) -> Result<KeyCache, OpenError
         }
     }
     warn_of_limits_that_hold_less_than_they_say(config, &plans);
-    if usage.policy.key_required && usage.policy.assign.is_empty() {
+    let needs_keys = usage.policy.key_required && usage.policy.assign.is_empty();
+    if needs_keys && !usage.trust_gateway {
         let first = KeyPage {
             limit: 1,
             ..KeyPage::default()

@@ -1,6 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 
 use super::StoreError;
 use crate::{principal::Principal, time::Timestamp};
@@ -14,6 +15,13 @@ pub trait TokenVerifier: Send + Sync + 'static {
     /// # Errors
     /// See [`TokenError`].
     async fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Principal>, TokenError>;
+
+    /// Whom claims speak for that a gateway has verified: their issuer, audience and use are looked at as far as they
+    /// are there, and no times. Values may be text that stands for numbers, lists and objects.
+    ///
+    /// # Errors
+    /// [`TokenError::Invalid`].
+    fn vouched(&self, claims: &Map<String, Value>) -> Result<Arc<Principal>, TokenError>;
 }
 
 /// Why a token was refused.

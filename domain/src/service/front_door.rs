@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::gateway::{Gateway, GatewayTrust};
 use crate::{
     ports::{
         Admission, Charge, Clock, DeniedSubjects, KeyDirectory, Pacer, Spender, StoreError,
@@ -30,6 +31,7 @@ pub struct FrontDoor {
     keys: Arc<dyn KeyDirectory>,
     pacer: Arc<dyn Pacer>,
     policy: UsagePolicy,
+    trust: GatewayTrust,
 }
 
 /// What the deployment demands of API keys, and whom it gives a plan without one.
@@ -49,6 +51,8 @@ pub struct Credentials<'a> {
     pub token: Option<&'a str>,
     /// The API key.
     pub api_key: Option<&'a str>,
+    /// What a gateway in front has done.
+    pub gateway: Option<&'a Gateway>,
 }
 
 /// What was learned on the way, for headers, logs and metrics; filled in as far as the request got.
@@ -58,6 +62,8 @@ pub struct Trail {
     pub principal: Option<Arc<Principal>>,
     /// Which key it is.
     pub key: Option<Arc<KnownKey>>,
+    /// The id of the key that a gateway has looked at in our place.
+    pub gateway_key: Option<Box<str>>,
     /// The plan that counts.
     pub plan: Option<Arc<PlanInForce>>,
     /// What is left of the limits that the call is held to.
@@ -98,6 +104,7 @@ impl FrontDoor {
             keys,
             pacer,
             policy,
+            trust: GatewayTrust::default(),
         }
     }
 
@@ -108,6 +115,13 @@ impl FrontDoor {
             denied: Some(denied),
             ..self
         }
+    }
+
+    /// The same door behind a gateway that is believed so much. What it does not say, of a request or at all, is judged
+    /// here as ever.
+    #[must_use]
+    pub fn behind(self, trust: GatewayTrust) -> Self {
+        Self { trust, ..self }
     }
 
     /// Whether requests need an API key.
@@ -130,17 +144,17 @@ impl FrontDoor {
         trail: &mut Trail,
     ) -> Result<Arc<Principal>, Refusal> {
         let now = clock.now();
-        let token = credentials.token.ok_or(Refusal::MissingToken)?;
-        let principal = self
-            .verifier
-            .verify(token, now)
-            .await
-            .map_err(Refusal::Token)?;
+        let principal = self.caller(&credentials, now).await?;
         trail.principal = Some(Arc::clone(&principal));
         if let Some(denied) = &self.denied
             && denied.denies(&principal, now).await
         {
             return Err(Refusal::DeniedSubject);
+        }
+        let gateway = credentials.gateway;
+        if let Some(key) = gateway.and_then(|gateway| gateway.api_key_id(self.trust)) {
+            trail.gateway_key = Some(key.into());
+            return Ok(principal);
         }
         if self.policy.key_required {
             self.with_key(credentials.api_key, now, trail).await?;
@@ -153,6 +167,21 @@ impl FrontDoor {
         }
         self.charge(&principal, method, clock, trail).await?;
         Ok(principal)
+    }
+
+    /// Whom the gateway's claims name where they count, and otherwise whose token it is.
+    async fn caller(
+        &self,
+        credentials: &Credentials<'_>,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, Refusal> {
+        let gateway = credentials.gateway;
+        if let Some(claims) = gateway.and_then(|gateway| gateway.claims(self.trust)) {
+            return self.verifier.vouched(claims).map_err(Refusal::Token);
+        }
+        let token = credentials.token.ok_or(Refusal::MissingToken)?;
+        let verified = self.verifier.verify(token, now).await;
+        verified.map_err(Refusal::Token)
     }
 
     /// The plan of the key that was sent, if it is a good one.
@@ -239,6 +268,7 @@ impl std::fmt::Debug for FrontDoor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FrontDoor")
             .field("policy", &self.policy)
+            .field("trust", &self.trust)
             .finish_non_exhaustive()
     }
 }
@@ -249,6 +279,7 @@ impl std::fmt::Debug for Credentials<'_> {
         f.debug_struct("Credentials")
             .field("token", &self.token.is_some())
             .field("api_key", &self.api_key.is_some())
+            .field("gateway", &self.gateway)
             .finish()
     }
 }

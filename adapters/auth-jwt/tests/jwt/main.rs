@@ -9,6 +9,7 @@ mod development;
 mod discovery;
 mod flood;
 mod forge;
+mod gateway;
 mod issuer;
 mod key_numbers;
 mod key_set;

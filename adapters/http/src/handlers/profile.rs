@@ -117,8 +117,9 @@ async fn judge(
     let target = target(request.uri())?;
     let (parts, body) = request.into_parts();
     let principal = {
-        let credentials = credentials::of(&parts.headers)
+        let mut credentials = credentials::of(&parts.headers)
             .map_err(|why| failure::invalid_token(ErrorCode::InvalidToken, why.0))?;
+        credentials.gateway = parts.extensions.get();
         let admitted = app
             .0
             .front_door

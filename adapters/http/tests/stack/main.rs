@@ -7,6 +7,7 @@ mod access_log;
 mod bodies;
 mod cors;
 mod error_table;
+mod gateway;
 mod grants;
 mod health;
 mod kept_types;

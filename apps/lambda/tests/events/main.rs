@@ -1,6 +1,7 @@
 //! Events of each kind, as AWS documents them, whole and spoiled. They are in `tests/corpus`.
 
 mod answers;
+mod gateway;
 mod mutated;
 mod shapes;
 

@@ -3,6 +3,8 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, Request},
 };
 
+use usher_http::Gateway;
+
 use super::KEY;
 
 /// A request. Unless told otherwise it is Alice's, with her token and a good key.
@@ -85,6 +87,12 @@ impl Ask {
 
     pub(crate) fn without(mut self, name: &'static str) -> Self {
         self.0.headers_mut().remove(name);
+        self
+    }
+
+    /// With what a gateway says that it has done.
+    pub(crate) fn through(mut self, gateway: Gateway) -> Self {
+        self.0.extensions_mut().insert(gateway);
         self
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use usher_domain::{
     ports::{Clock as _, Taken, UsageStore as _},
     profile::Profile,
-    service::{FrontDoor, ProfileRules, Profiles, UsagePolicy},
+    service::{FrontDoor, GatewayTrust, ProfileRules, Profiles, UsagePolicy},
     time::Timestamp,
     usage::{
         account::Limits as PlanLimits,
@@ -50,6 +50,8 @@ pub(crate) struct Setup {
     /// Plans without a key; the fake tokens' claim is `tier`.
     pub(crate) assign: Vec<Assignment>,
     pub(crate) needs_key: bool,
+    /// What a gateway in front is believed.
+    pub(crate) trust: GatewayTrust,
     pub(crate) limits: Limits,
     pub(crate) cors: CorsOrigins,
     pub(crate) development_jwks: Option<String>,
@@ -65,6 +67,7 @@ impl Default for Setup {
             service: None,
             assign: Vec::new(),
             needs_key: true,
+            trust: GatewayTrust::default(),
             limits: Limits {
                 timeout: Some(Duration::from_secs(10)),
                 max_in_flight: Some(64),
@@ -207,6 +210,7 @@ impl Setup {
             Arc::new(pacer),
             policy,
         )
+        .behind(self.trust)
         .without(Arc::new(FakeDeniedSubjects(&[STOPPED])));
         let app = App::new(
             front_door,

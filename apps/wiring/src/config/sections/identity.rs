@@ -15,6 +15,8 @@ pub struct IdentityConfig {
     pub issuers: Vec<Issuer>,
     /// Whose tokens do not count any more.
     pub denied_subjects: Option<DeniedSubjectsFile>,
+    /// Whether claims that API Gateway's authorizer has verified are taken from the event.
+    pub trust_gateway: bool,
 }
 
 /// Clocks that differ by more have to be set.
@@ -29,6 +31,8 @@ pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
     }
     let shared = reader.flag("identity.shared_subjects");
     let shared = reader.default("identity.shared_subjects", shared, false);
+    let trust = reader.flag("identity.trust_gateway");
+    let trust_gateway = reader.default("identity.trust_gateway", trust, false);
     let denied_subjects = denied_subjects(reader);
     let mut prefixes = Vec::new();
     let mut names = BTreeSet::new();
@@ -76,6 +80,7 @@ pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
     IdentityConfig {
         issuers,
         denied_subjects,
+        trust_gateway,
     }
 }
 

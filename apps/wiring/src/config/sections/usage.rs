@@ -24,6 +24,8 @@ use crate::{config::reader::Reader, keys_file::parse_keys, plans_file::parse_pla
 pub struct UsageConfig {
     /// Whether a key is needed, and who has a plan without one.
     pub policy: UsagePolicy,
+    /// Whether key, throttle and quota are left to a REST API that has looked at a key.
+    pub trust_gateway: bool,
     /// Where plans, keys and what was spent are kept.
     pub store: UsageStoreConfig,
     /// Usage plans to be imported.
@@ -55,6 +57,8 @@ pub(super) fn usage(
 ) -> UsageConfig {
     let key_required = reader.flag("usage.api_key_required");
     let key_required = reader.default("usage.api_key_required", key_required, true);
+    let trust = reader.flag("usage.trust_gateway");
+    let trust_gateway = reader.default("usage.trust_gateway", trust, false);
     let store = self::store(reader, store);
     let offsets = offsets(reader);
     let plans = file(reader, "usage.plans").map_or_else(Vec::new, |(path, text)| {
@@ -81,6 +85,7 @@ pub(super) fn usage(
             key_required,
             assign: assign.into(),
         },
+        trust_gateway,
         store,
         plans,
         keys,
@@ -102,7 +107,9 @@ pub(super) fn control(
 ) -> (UsageStoreConfig, OffsetMeaning, Vec<PlanId>) {
     let (store, offsets) = (store(reader, profiles), offsets(reader));
     // Known, and a server's business.
-    reader.flag("usage.api_key_required");
+    for flag in ["usage.api_key_required", "usage.trust_gateway"] {
+        reader.flag(flag);
+    }
     for file in ["usage.plans", "usage.keys"] {
         reader.text(file);
     }
@@ -233,7 +240,8 @@ fn check(reader: &mut Reader, usage: &UsageConfig, api: &ApiStage) {
             reader.wrong(&format!("usage.assign[{index}].plan"), detail);
         }
     }
-    if !usage.policy.key_required || !usage.policy.assign.is_empty() {
+    // Whom the gateway lets in needs no key of ours.
+    if usage.trust_gateway || !usage.policy.key_required || !usage.policy.assign.is_empty() {
         return;
     }
     let opens = |key: &&ApiKey| {

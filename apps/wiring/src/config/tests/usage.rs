@@ -159,3 +159,34 @@ fn the_tools_need_the_store_alone() {
     );
     assert_eq!(config.assigned[0].as_str(), "p");
 }
+
+#[test]
+fn a_gateway_is_believed_only_where_that_is_said() {
+    let config = with("").unwrap();
+    assert!(!config.identity.trust_gateway && !config.usage.trust_gateway);
+    let trusting = [
+        ("USHER_IDENTITY__TRUST_GATEWAY", "true"),
+        ("USHER_USAGE__TRUST_GATEWAY", "true"),
+    ];
+    let config = also("", &trusting).unwrap();
+    assert!(config.identity.trust_gateway && config.usage.trust_gateway);
+    let control = Sources::default().toml("usher.toml", "[usage]\ntrust_gateway = true");
+    assert!(ControlConfig::read(control, false).is_ok());
+}
+
+/// Behind a REST API with a usage plan nobody needs a key of ours, and whoever comes without one is refused.
+#[test]
+fn where_a_gateway_looks_at_keys_none_have_to_be_there() {
+    let keyless = [
+        ("USHER_USAGE__API_KEY_REQUIRED", "true"),
+        ("USHER_USAGE__STORE", "memory:"),
+    ];
+    assert!(also("", &keyless).is_err());
+    let trusting = [
+        keyless[0],
+        keyless[1],
+        ("USHER_USAGE__TRUST_GATEWAY", "true"),
+    ];
+    let config = also("", &trusting).unwrap();
+    assert!(config.usage.policy.key_required);
+}
