@@ -6,6 +6,7 @@ mod dev;
 mod durability;
 mod faults;
 mod filled_tables;
+mod gateway;
 mod identity;
 mod slow;
 mod support;
