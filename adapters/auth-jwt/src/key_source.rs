@@ -40,6 +40,8 @@ const SOON: Duration = Duration::from_secs(1);
 pub(crate) struct KeySource {
     current: Arc<Current>,
     remote: Option<Remote>,
+    /// Whether a request that finds the set past its hour waits for the new one.
+    frozen_between: bool,
 }
 
 #[derive(Debug)]
@@ -138,6 +140,7 @@ impl KeySource {
         Self {
             current: Arc::new(current),
             remote,
+            frozen_between: false,
         }
     }
 
@@ -145,6 +148,22 @@ impl KeySource {
     pub(crate) fn wait_in(&mut self, waiting: &Waiting) {
         if let Some(remote) = &mut self.remote {
             remote.waiting = waiting.clone();
+        }
+    }
+
+    /// Has requests wait for a set that they have fetched again: what is left to run beside them would be frozen with
+    /// the process, as soon as they are answered.
+    pub(crate) const fn freezes_between_requests(&mut self) {
+        self.frozen_between = true;
+    }
+
+    /// Fetches the set if there is none. What comes of it a request finds out.
+    pub(crate) async fn make_ready(&self, now: Timestamp) {
+        if let Some(remote) = &self.remote
+            && let Ok(flight) = Arc::clone(&remote.flight).try_lock_owned()
+            && flight.last.is_none()
+        {
+            let _fetched = self.fetch(remote, flight, now).await;
         }
     }
 
@@ -168,7 +187,7 @@ impl KeySource {
     /// The key `kid`, for `algorithm` if there are several, fetched if it has to be.
     ///
     /// A set past its hour is fetched again beside the request that finds it so, which goes on with
-    /// the key it has.
+    /// the key it has; it waits for it where nothing can run beside requests.
     pub(crate) async fn key(
         &self,
         kid: &str,
@@ -186,7 +205,11 @@ impl KeySource {
             if let Ok(flight) = Arc::clone(&remote.flight).try_lock_owned()
                 && flight.is_due(now)
             {
-                drop(self.fetch(remote, flight, now));
+                let fetching = self.fetch(remote, flight, now);
+                if self.frozen_between && fetching.await.is_ok() {
+                    // The key may be gone from the set by now.
+                    return known(Known::is_usable).ok_or(NoKey::Unknown);
+                }
             }
             return Ok(old);
         }

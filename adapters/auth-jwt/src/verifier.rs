@@ -1,6 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use serde_json::{Map, Value};
 use usher_domain::{
     ports::{TokenError, TokenVerifier},
@@ -69,6 +70,26 @@ impl JwtVerifier {
             issuer.keys.wait_in(&waiting);
         }
         self
+    }
+
+    /// The same, in a process that is frozen as soon as a request is answered: a key set past its hour is fetched again
+    /// while the request waits that finds it so, and nothing is left to run beside requests.
+    #[must_use]
+    pub fn frozen_between_requests(mut self) -> Self {
+        for issuer in &mut self.issuers {
+            issuer.keys.freezes_between_requests();
+        }
+        self
+    }
+
+    /// Fetches the key sets of all issuers at once, so that no request has to. One that cannot be had is warned of, and
+    /// asked for again by a request that needs it, 10 s later at the soonest.
+    pub async fn make_ready(&self, now: Timestamp) {
+        let sources = self
+            .issuers
+            .iter()
+            .map(|issuer| issuer.keys.make_ready(now));
+        join_all(sources).await;
     }
 
     /// The same, with principals that keep these claims; named as in

@@ -66,16 +66,39 @@ impl Deployment {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(
-        config: Config,
+        mut config: Config,
         role: &Role,
         log: Arc<dyn AccessLog>,
     ) -> Result<Self, OpenError> {
-        let stores = Stores::open(&config.store, usage_store(&config.usage)).await?;
-        let keys = prepare(&stores, &config).await?;
+        // A quarter of the places are enough for an issuer that changes its keys, and what is left
+        // is enough for everybody else when it does not answer.
+        let waiting = config.server.max_in_flight.div_ceil(4);
+        let issuers = std::mem::take(&mut config.identity.issuers);
+        let mut verifier = JwtVerifier::new(issuers)
+            .waiting_at_most(waiting)
+            .keeping(&claims(&config.usage));
+        let is_function = matches!(role, Role::Lambda);
+        if is_function {
+            verifier = verifier.frozen_between_requests();
+        }
+        let ready = async {
+            // A function is made ready while nobody waits for it yet. Where the gateway's claims are taken,
+            // tokens are the exception.
+            if is_function && !config.identity.trust_gateway {
+                verifier.make_ready(SystemClock.now()).await;
+            }
+        };
+        let open = async {
+            let stores = Stores::open(&config.store, usage_store(&config.usage)).await?;
+            let keys = prepare(&stores, &config, role).await?;
+            Ok::<_, OpenError>((stores, keys))
+        };
+        let (opened, ()) = tokio::join!(open, ready);
+        let (stores, keys) = opened?;
         let usage = config.usage;
         let pacer = PacerSettings {
             // Many sandboxes of a function run at once, and each for a moment.
-            service: usage.service.filter(|_| !matches!(role, Role::Lambda)),
+            service: usage.service.filter(|_| !is_function),
             patience: config.store.timeout,
             most_leased: match role {
                 // A sandbox is gone one day without having been told.
@@ -85,12 +108,6 @@ impl Deployment {
             ..PacerSettings::default()
         };
         let pacer = Arc::new(LocalPacer::new(stores.usage, pacer));
-        // A quarter of the places are enough for an issuer that changes its keys, and what is left
-        // is enough for everybody else when it does not answer.
-        let waiting = config.server.max_in_flight.div_ceil(4);
-        let verifier = JwtVerifier::new(config.identity.issuers)
-            .waiting_at_most(waiting)
-            .keeping(&claims(&usage));
         let front_door = FrontDoor::new(
             Arc::new(verifier),
             Arc::new(keys),
@@ -184,11 +201,12 @@ fn claims(usage: &UsageConfig) -> Vec<Box<str>> {
 }
 
 /// Imports the files of plans and keys, looks whether anybody could call, and knows the plans.
-async fn prepare(stores: &Stores, config: &Config) -> Result<KeyCache, OpenError> {
+async fn prepare(stores: &Stores, config: &Config, role: &Role) -> Result<KeyCache, OpenError> {
     let usage = &config.usage;
     let control = ControlPlane::new(Arc::clone(&stores.keys), Arc::clone(&stores.usage));
     let now = SystemClock.now();
-    let problems = unknown_plans(usage, &stores.keys.plans().await?);
+    let mut plans = stores.keys.plans().await?;
+    let problems = unknown_plans(usage, &plans);
     if !problems.is_empty() {
         return Err(OpenError::Unfit(problems.join("\n")));
     }
@@ -208,7 +226,9 @@ async fn prepare(stores: &Stores, config: &Config) -> Result<KeyCache, OpenError
             "imported what is new in usage.plans and usage.keys"
         );
     }
-    let plans = stores.keys.plans().await?;
+    if imported.plans > 0 {
+        plans = stores.keys.plans().await?;
+    }
     for assigned in usage.policy.assign.iter() {
         let plan = plans.iter().find(|plan| plan.id == assigned.plan);
         if let Some(problem) = assignment_problem(plan, &assigned.plan, &config.api) {
@@ -217,7 +237,8 @@ async fn prepare(stores: &Stores, config: &Config) -> Result<KeyCache, OpenError
     }
     warn_of_limits_that_hold_less_than_they_say(config, &plans);
     let needs_keys = usage.policy.key_required && usage.policy.assign.is_empty();
-    if needs_keys && !usage.trust_gateway {
+    // A function starts many times a day, and each question is a round trip that its callers wait for.
+    if needs_keys && !usage.trust_gateway && !matches!(role, Role::Lambda) {
         let first = KeyPage {
             limit: 1,
             ..KeyPage::default()

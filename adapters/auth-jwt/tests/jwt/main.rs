@@ -9,6 +9,7 @@ mod development;
 mod discovery;
 mod flood;
 mod forge;
+mod frozen;
 mod gateway;
 mod issuer;
 mod key_numbers;
