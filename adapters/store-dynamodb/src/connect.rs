@@ -1,12 +1,15 @@
 use std::{fmt, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_dynamodb::{Client, config::Credentials};
+use aws_sdk_dynamodb::{Client, config::Credentials, types::AttributeValue};
 use usher_domain::ports::StoreError;
 
 use crate::{control::DynamoControl, http_client::RenewedClient, table::Table};
 
 const PROFILES: &str = include_str!("../../../migrations/dynamodb/profiles.json");
+
+/// No user's id: it has a slash.
+const NOBODY: &str = "usher/start";
 
 /// Where the table is and how to use it.
 #[derive(Clone)]
@@ -61,7 +64,19 @@ impl Dynamo {
             definition: PROFILES,
             expires: None,
         };
-        table.check(settings.migrate).await?;
+        // A read of nobody's profile says that the table is there and what its key is, and is less than to
+        // describe it, in time and in rights. What it leaves is a connection for the first caller.
+        let nobody = AttributeValue::S(NOBODY.to_owned());
+        let nobody = [("userId".to_owned(), nobody)].into();
+        match table.read(nobody).await? {
+            Some(_) => {}
+            None if settings.migrate => table.create().await?,
+            None => {
+                return Err(
+                    table.wrong("does not exist: run `usher migrate`, or set store.migrate = true")
+                );
+            }
+        }
         Ok(dynamo)
     }
 

@@ -14,12 +14,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{
-    Client,
-    error::ProvideErrorMetadata as _,
-    operation::{get_item::GetItemError, update_item::UpdateItemError},
-    types::AttributeValue,
-};
+use aws_sdk_dynamodb::{Client, operation::update_item::UpdateItemError, types::AttributeValue};
 use usher_domain::ports::{StoreError, StoreErrorKind};
 
 use crate::{connect::DynamoSettings, error::store_error, table::Table};
@@ -57,11 +52,11 @@ impl DynamoControl {
             expires: Some(EXPIRES),
         };
         // The usual start: one read says that the table is there, and what is in it.
-        let mut found = control.version().await?;
+        let mut found = version(table).await?;
         if found.is_none() && settings.migrate {
-            table.check(true).await?;
+            table.create().await?;
             control.claim().await?;
-            found = control.version().await?;
+            found = version(table).await?;
         }
         match found {
             Some(VERSION) => Ok(control),
@@ -72,43 +67,6 @@ impl DynamoControl {
                 "is laid out in version {other} and this program knows {VERSION}: use the program \
                  that made it"
             ))),
-        }
-    }
-
-    /// The layout's version; `None` when there is no table, or nothing in it.
-    async fn version(&self) -> Result<Option<u64>, StoreError> {
-        let read = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key("control", "schema")))
-            .consistent_read(true)
-            .send()
-            .await;
-        match read {
-            Ok(read) => match read.item {
-                None => Ok(None),
-                Some(item) => {
-                    let version = item.get("version").and_then(number);
-                    version.map(Some).ok_or_else(|| corrupt("the version"))
-                }
-            },
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(GetItemError::is_resource_not_found_exception) =>
-            {
-                Ok(None)
-            }
-            // The key that was asked for is not this table's.
-            Err(error) if error.code() == Some("ValidationException") => Err(StoreError::new(
-                StoreErrorKind::Internal,
-                format!(
-                    "DynamoDB: the table {} has another key than pk and sk, text, and nothing else",
-                    self.table
-                ),
-            )),
-            Err(error) => Err(store_error("read the version of the control table", error)),
         }
     }
 
@@ -138,6 +96,15 @@ impl DynamoControl {
             Err(error) => Err(store_error("claim the control table", error)),
         }
     }
+}
+
+/// The layout's version; `None` when there is no table, or nothing in it.
+async fn version(table: Table<'_>) -> Result<Option<u64>, StoreError> {
+    let Some(item) = table.read(key("control", "schema")).await?.flatten() else {
+        return Ok(None);
+    };
+    let version = item.get("version").and_then(number);
+    version.map(Some).ok_or_else(|| corrupt("the version"))
 }
 
 /// An item's key.

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::ProvideErrorMetadata as _,
     operation::{
-        create_table::CreateTableError, describe_table::DescribeTableError,
+        create_table::CreateTableError, describe_table::DescribeTableError, get_item::GetItemError,
         update_time_to_live::UpdateTimeToLiveError,
     },
     types::{
@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use usher_domain::ports::{StoreError, StoreErrorKind};
 
-use crate::error::store_error;
+use crate::{control::Item, error::store_error};
 
 /// So long a new table may take to become active.
 const CREATION: Duration = Duration::from_mins(1);
@@ -36,21 +36,37 @@ pub(crate) struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// Looks at the table, and makes it if it may.
+    /// Reads an item, which is `Some(None)` when there is no such item, and `None` when there is no table.
     ///
     /// # Errors
-    /// When `DynamoDB` cannot be reached, or the table is missing (without `migrate`) or has
-    /// another key.
-    pub(crate) async fn check(self, migrate: bool) -> Result<(), StoreError> {
+    /// When `DynamoDB` cannot be reached, or the table has another key.
+    pub(crate) async fn read(self, key: Item) -> Result<Option<Option<Item>>, StoreError> {
+        let read = self.client.get_item().table_name(self.name);
+        let read = read.set_key(Some(key)).consistent_read(true).send().await;
+        match read {
+            Ok(read) => Ok(Some(read.item)),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetItemError::is_resource_not_found_exception) =>
+            {
+                Ok(None)
+            }
+            // The key that was asked for is not this table's.
+            Err(error) if error.code() == Some("ValidationException") => Err(self.another_key()),
+            Err(error) => Err(store_error("read the table", error)),
+        }
+    }
+
+    /// Makes the table, unless somebody else does, and waits for it.
+    ///
+    /// # Errors
+    /// When `DynamoDB` cannot be reached, does not make it, or it has another key.
+    pub(crate) async fn create(self) -> Result<(), StoreError> {
         let definition: Value = serde_json::from_str(self.definition).unwrap_or_default();
         let missing = self.status(&definition).await?.is_none();
         if missing {
-            if !migrate {
-                return Err(
-                    self.wrong("does not exist: run `usher migrate`, or set store.migrate = true")
-                );
-            }
-            self.create(&definition).await?;
+            self.make(&definition).await?;
         }
         let active = async {
             // A table that is being changed (an index, a replica, its billing) serves all the while, for
@@ -101,14 +117,20 @@ impl Table<'_> {
         if key_of(&table) == expected && all_text(&table) {
             return Ok(table.table_status);
         }
-        let names: Vec<_> = expected.iter().map(|[name, _]| name.as_str()).collect();
-        let names = names.join(" and ");
-        Err(self.wrong(&format!(
-            "has another key than {names}, text, and nothing else"
-        )))
+        Err(self.another_key())
     }
 
-    async fn create(self, definition: &Value) -> Result<(), StoreError> {
+    fn another_key(self) -> StoreError {
+        let definition: Value = serde_json::from_str(self.definition).unwrap_or_default();
+        let expected = members(&definition, "KeySchema", ["AttributeName", "KeyType"]);
+        let names: Vec<_> = expected.iter().map(|[name, _]| name.as_str()).collect();
+        let names = names.join(" and ");
+        self.wrong(&format!(
+            "has another key than {names}, text, and nothing else"
+        ))
+    }
+
+    async fn make(self, definition: &Value) -> Result<(), StoreError> {
         let broken = |error| {
             StoreError::new(
                 StoreErrorKind::Internal,

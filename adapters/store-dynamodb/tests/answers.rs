@@ -31,6 +31,11 @@ fn table(status: &str) -> Said {
     (200, said.to_string())
 }
 
+/// The answer to a read of an item that is not in a table that is.
+fn there() -> Said {
+    (200, "{}".to_owned())
+}
+
 fn error(code: &str) -> Said {
     error_saying(code, "as it was told")
 }
@@ -134,8 +139,7 @@ async fn what_passes_is_no_fault_of_the_program() {
         ("AccessDeniedException", StoreErrorKind::Internal),
     ] {
         let endpoint = Endpoint::saying([
-            ("DescribeTable", vec![table("ACTIVE")]),
-            ("GetItem", vec![error(code)]),
+            ("GetItem", vec![there(), error(code)]),
             ("PutItem", vec![error(code)]),
             ("DeleteItem", vec![error(code)]),
         ])
@@ -154,21 +158,57 @@ async fn what_passes_is_no_fault_of_the_program() {
 /// An index that is being built takes up to an hour, in which the table serves as ever.
 #[tokio::test]
 async fn a_table_that_is_being_changed_does_not_stop_the_start() {
-    let endpoint = Endpoint::saying([("DescribeTable", vec![table("UPDATING")])]).await;
-    Dynamo::open(&endpoint.settings).await.unwrap();
-    let endpoint = Endpoint::saying([(
-        "DescribeTable",
-        vec![table("CREATING"), table("CREATING"), table("ACTIVE")],
-    )])
+    // Somebody else is making it.
+    let endpoint = Endpoint::saying([
+        ("GetItem", vec![error("ResourceNotFoundException")]),
+        (
+            "DescribeTable",
+            vec![table("CREATING"), table("CREATING"), table("UPDATING")],
+        ),
+    ])
     .await;
     Dynamo::open(&endpoint.settings).await.unwrap();
     assert_eq!(endpoint.left("DescribeTable"), 1);
+}
+
+/// A function may read and write its tables, and nothing else.
+#[tokio::test]
+async fn a_table_that_is_there_is_not_described() {
+    let mut endpoint = Endpoint::saying([("GetItem", vec![there()])]).await;
+    for migrate in [true, false] {
+        endpoint.settings.migrate = migrate;
+        Dynamo::open(&endpoint.settings).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_missing_or_another_stops_the_start_and_is_named() {
+    for (code, said) in [
+        (
+            "ResourceNotFoundException",
+            "does not exist: run `usher migrate`",
+        ),
+        (
+            "ValidationException",
+            "has another key than userId, text, and nothing else",
+        ),
+    ] {
+        let mut endpoint = Endpoint::saying([("GetItem", vec![error(code)])]).await;
+        endpoint.settings.migrate = false;
+        let error = Dynamo::open(&endpoint.settings).await.unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains(&endpoint.settings.table) && text.contains(said),
+            "{text}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn backups_of_a_new_table_are_switched_on_as_soon_as_it_can_be() {
     let not_yet = || error("ContinuousBackupsUnavailableException");
     let endpoint = Endpoint::saying([
+        ("GetItem", vec![error("ResourceNotFoundException")]),
         (
             "DescribeTable",
             vec![
@@ -219,7 +259,7 @@ async fn what_the_table_does_not_take_is_refused_and_all_else_is_a_fault() {
         ("Invalid UpdateExpression: Syntax error", false),
     ] {
         let endpoint = Endpoint::saying([
-            ("DescribeTable", vec![table("ACTIVE")]),
+            ("GetItem", vec![there()]),
             (
                 "PutItem",
                 vec![error_saying("ValidationException", message)],
