@@ -5,7 +5,8 @@ use std::{
     time::Duration,
 };
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing::Level;
+use tracing_subscriber::{fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use usher_http::{AUDIT, AccessLog};
 
 use crate::config::{LogConfig, LogFormat};
@@ -15,12 +16,9 @@ use crate::config::{LogConfig, LogFormat};
 /// Access-log lines go to standard output: they are data, and one does not have to be taken out of
 /// the other.
 pub fn init_logging(config: &LogConfig) {
-    let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = config.level.clone();
     // Who was let in by a grant is no diagnostic, and is told at every level.
-    let filter = match format!("{AUDIT}=info").parse() {
-        Ok(audit) => filter.add_directive(audit),
-        Err(_) => filter,
-    };
+    let filter = filter.with_target(AUDIT, Level::INFO);
     let registry = tracing_subscriber::registry().with(filter);
     // A second call, as in a test, changes nothing.
     let _ = match config.format {

@@ -1,6 +1,6 @@
 //! The OpenAPI document, and the page that shows it. Everything is made once.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use axum::{
     Extension,
@@ -20,6 +20,9 @@ pub(crate) const PAGE: &str = "/docs";
 pub(crate) const FILES: &str = "/docs/{file}";
 
 const HTML: &str = include_str!("../openapi/page/index.html");
+/// Swagger UI's own, as `build.rs` has taken them.
+const STYLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui.css.gz"));
+const BUNDLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js.gz"));
 const SCRIPT: &str = include_str!("../openapi/page/init.js");
 
 /// The page uses its own files and this API, and nothing else; Swagger UI's pictures are in its own
@@ -58,18 +61,19 @@ enum Content {
 impl Docs {
     /// Everything around a document.
     pub(crate) fn new(document: String) -> Self {
-        let files: Vec<_> = [
-            ("swagger-ui.css", "text/css; charset=utf-8"),
-            ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
-        ]
-        .into_iter()
-        .filter_map(|(name, media_type)| File::of_swagger_ui(name, media_type))
-        .chain([File::plain(
-            "init.js",
-            "text/javascript; charset=utf-8",
-            SCRIPT.to_owned(),
-        )])
-        .collect();
+        let files = vec![
+            File::packed("swagger-ui.css", "text/css; charset=utf-8", STYLE),
+            File::packed(
+                "swagger-ui-bundle.js",
+                "text/javascript; charset=utf-8",
+                BUNDLE,
+            ),
+            File::plain(
+                "init.js",
+                "text/javascript; charset=utf-8",
+                SCRIPT.to_owned(),
+            ),
+        ];
         let page = files.iter().fold(HTML.to_owned(), |page, file| {
             page.replace(&format!("{{{}}}", file.name), &file.version())
         });
@@ -91,28 +95,18 @@ impl File {
         }
     }
 
-    /// A file of Swagger UI; `None` if its crate was built without it.
-    fn of_swagger_ui(name: &'static str, media_type: &'static str) -> Option<Self> {
-        let config = Arc::new(utoipa_swagger_ui::Config::default());
-        let file = utoipa_swagger_ui::serve(name, config).ok()??;
-        let bytes = match file.bytes {
-            std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-            std::borrow::Cow::Owned(bytes) => bytes.into(),
-        };
+    fn packed(name: &'static str, media_type: &'static str, bytes: &'static [u8]) -> Self {
+        let bytes = Bytes::from_static(bytes);
         // A gzip file ends with checksum and length of what is in it (RFC 1952, 2.3.1): nothing has
         // to be read for it.
         let end = bytes.len().saturating_sub(8);
         let tag = EntityTag::of(&format!("{name} {:?}", bytes.slice(end..)));
-        Some(Self {
+        Self {
             name,
             media_type: HeaderValue::from_static(media_type),
             tag,
-            content: if file.gzpipped {
-                Content::Gzip(bytes, OnceLock::new())
-            } else {
-                Content::Plain(bytes)
-            },
-        })
+            content: Content::Gzip(bytes, OnceLock::new()),
+        }
     }
 
     /// The query that tells one version's address from another's. A name and a value: some gateways

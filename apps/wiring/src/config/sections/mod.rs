@@ -8,6 +8,7 @@ mod usage;
 
 use std::{net::SocketAddr, time::Duration};
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use usher_auth_jwt::{Issuer, KEY_SET_TIMEOUT};
 use usher_domain::{
     access::Policy,
@@ -71,8 +72,8 @@ pub struct ServerConfig {
 pub struct LogConfig {
     /// How lines look.
     pub format: LogFormat,
-    /// `tracing`'s filter.
-    pub level: String,
+    /// What is told of which part.
+    pub level: Targets,
 }
 
 /// How log lines look.
@@ -233,12 +234,26 @@ fn log(reader: &mut Reader, terminal: bool) -> LogConfig {
     });
     let level = reader.text("log.level");
     let level = reader.default("log.level", level, "info".to_owned());
-    if tracing_subscriber::EnvFilter::try_new(&level).is_err() || level.parse::<f64>().is_ok() {
+    let level = level_of(&level).unwrap_or_else(|| {
         let detail =
             "must be error, warn, info, debug, trace, off, or a filter such as info,sqlx=warn";
         reader.wrong("log.level", detail.to_owned());
-    }
+        Targets::default()
+    });
     LogConfig { format, level }
+}
+
+/// A level, for all or for a target. A word that is no level would be a target, and a slip the end of all logs.
+fn level_of(text: &str) -> Option<Targets> {
+    let is_clear = |part: &str| {
+        let level = part.rsplit('=').next().unwrap_or(part);
+        // Numbers are levels, too, and nobody knows which.
+        level.parse::<LevelFilter>().is_ok() && level.parse::<f64>().is_err()
+    };
+    text.split(',')
+        .all(is_clear)
+        .then(|| text.parse().ok())
+        .flatten()
 }
 
 /// A duration or its default, which is spelled as it would be in a file.

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use usher_domain::{ports::ProfileSchema, profile::MAX_PROFILE_BYTES};
+#[cfg(feature = "schema")]
 use usher_schema_json::JsonSchema;
 
 use super::{file, size};
@@ -17,6 +18,8 @@ pub struct ProfileConfig {
     pub require_if_match: bool,
 }
 
+const KEY: &str = "profile.schema";
+
 pub(super) fn profile(reader: &mut Reader) -> ProfileConfig {
     let most = MAX_PROFILE_BYTES as u64;
     let schema = schema(reader);
@@ -30,12 +33,24 @@ pub(super) fn profile(reader: &mut Reader) -> ProfileConfig {
 }
 
 fn schema(reader: &mut Reader) -> Option<Arc<dyn ProfileSchema>> {
-    let (path, text) = file(reader, "profile.schema")?;
+    let (path, text) = file(reader, KEY)?;
+    parse(reader, &path, &text)
+}
+
+#[cfg(not(feature = "schema"))]
+fn parse(reader: &mut Reader, _: &str, _: &str) -> Option<Arc<dyn ProfileSchema>> {
+    let detail = "this binary was built without the feature schema, which it asks for";
+    reader.wrong(KEY, detail.to_owned());
+    None
+}
+
+#[cfg(feature = "schema")]
+fn parse(reader: &mut Reader, path: &str, text: &str) -> Option<Arc<dyn ProfileSchema>> {
     match JsonSchema::parse(text.as_bytes()) {
         Ok(schema) => Some(Arc::new(schema)),
         Err(error) => {
             for fault in error.faults() {
-                reader.wrong("profile.schema", format!("{path}: {fault}"));
+                reader.wrong(KEY, format!("{path}: {fault}"));
             }
             None
         }
