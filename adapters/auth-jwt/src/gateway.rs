@@ -15,7 +15,7 @@ use usher_domain::principal::Principal;
 
 use crate::{
     claims::principal_id,
-    issuer::{Audience, IssuerSettings, TokenUse},
+    issuer::{Audience, Issuer, IssuerSettings, TokenUse},
 };
 
 /// Whom the claims speak for, for the issuer that [`issuer`] found.
@@ -50,16 +50,16 @@ pub(crate) fn principal(
     })
 }
 
-/// Which of the issuers has made the token, by its place: the one that the claims name, or the only one there is.
+/// Which of the issuers has made the token: the one that the claims name, or the only one there is.
 ///
 /// # Errors
 /// What is wrong, fit for the client.
 pub(crate) fn issuer<'a>(
     claims: &Map<String, Value>,
-    issuers: impl Iterator<Item = &'a IssuerSettings> + Clone,
+    issuers: &'a [Issuer],
 ) -> Result<&'a IssuerSettings, &'static str> {
     const OTHER: &str = "the token's issuer is not accepted";
-    let mut known = issuers.clone();
+    let mut known = issuers.iter().map(Issuer::settings);
     match Claims(claims).get("iss") {
         Some(Value::String(iss)) => known.find(|issuer| issuer.issuer == *iss).ok_or(OTHER),
         Some(_) => Err(OTHER),

@@ -256,8 +256,7 @@ impl TokenVerifier for JwtVerifier {
     }
 
     fn vouched(&self, claims: &Map<String, Value>) -> Result<Arc<Principal>, TokenError> {
-        let issuers = self.issuers.iter().map(|issuer| &issuer.settings);
-        let issuer = gateway::issuer(claims, issuers).map_err(TokenError::Invalid)?;
+        let issuer = gateway::issuer(claims, &self.issuers).map_err(TokenError::Invalid)?;
         let principal = gateway::principal(claims, issuer).map_err(TokenError::Invalid)?;
         if self.belongs_to_another(issuer, &principal.id) {
             return Err(TokenError::Invalid(ANOTHERS));

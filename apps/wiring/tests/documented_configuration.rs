@@ -78,7 +78,10 @@ fn every_example_of_the_other_pages_is_accepted() {
         let text = fs::read_to_string(&path).expect("a page of text");
         let folder = tempfile::tempdir().expect("a folder");
         for (index, block) in blocks(&text, "toml").into_iter().enumerate() {
-            let mut toml = format!("{block}\n{USAGE}");
+            let mut toml = block.clone();
+            if !block.contains("[usage]") {
+                toml.push_str(USAGE);
+            }
             if !block.contains("[[identity.issuers]]") {
                 toml.push_str(ISSUER);
             }
@@ -140,7 +143,7 @@ fn every_file_to_deploy_with_is_accepted() {
     );
 }
 
-/// The environment of every function of a CloudFormation template is a configuration.
+/// The environment of every function of a `CloudFormation` template is a configuration.
 fn functions_of(path: &Path, text: &str) {
     let template = YamlLoader::load_from_str(text).expect("a YAML file");
     let resources = template[0]["Resources"].as_hash().expect("resources");
@@ -152,7 +155,10 @@ fn functions_of(path: &Path, text: &str) {
     for environment in environments {
         let variables = environment.iter().map(|(name, value)| {
             let name = name.as_str().expect("a name").to_owned();
-            (name, substituted(value))
+            let value = substituted(value);
+            // Of a reference to a parameter the name alone comes out of the parser.
+            let default = &template[0]["Parameters"][value.as_str()]["Default"];
+            (name, default.as_str().map_or(value.clone(), str::to_owned))
         });
         let sources = Sources::default().environment(variables);
         if let Err(errors) = Config::read(sources, false) {
@@ -168,7 +174,7 @@ fn functions_of(path: &Path, text: &str) {
     );
 }
 
-/// What CloudFormation's `Sub` would make of a value: the tags themselves do not come out of the parser.
+/// What `CloudFormation`'s `Sub` would make of a value: the tags themselves do not come out of the parser.
 fn substituted(value: &Yaml) -> String {
     let text = value.as_str().or_else(|| value[0].as_str());
     let text = text.expect("text, or text and what is put into it");
