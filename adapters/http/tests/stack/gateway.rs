@@ -38,7 +38,7 @@ fn gateway(token: Option<&str>, key: Option<&str>) -> Gateway {
 }
 
 async fn code(world: &World, ask: Ask) -> String {
-    world.ask(ask).await.code().to_owned()
+    world.ask(ask).await.code()
 }
 
 #[tokio::test]
