@@ -15,7 +15,9 @@ const CLIENT: &str = "1example23456789";
 
 /// A function over memory that accepts one user pool's tokens, none of which are here, and wants API keys, of which
 /// there are none.
-async fn function(trusting: bool) -> LambdaHost {
+async fn function(identity: bool, usage: bool) -> LambdaHost {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
     let keys = json!({ "keys": [TestKey::rs256("nobodys").jwk()] });
     let issuer = json!([{
         "kind": "cognito", "region": "eu-west-1", "user_pool_id": "eu-west-1_EXAMPLE00",
@@ -24,14 +26,27 @@ async fn function(trusting: bool) -> LambdaHost {
     let grants = json!([{ "group": "admins", "actions": ["read"] }]);
     let mut env = vec![
         ("USHER_STORE__URL", "memory:".to_owned()),
+        ("USHER_API__ID", "api".to_owned()),
+        ("USHER_API__STAGE", "prod".to_owned()),
         ("USHER_IDENTITY__ISSUERS", issuer.to_string()),
         ("USHER_ACCESS__GRANTS", grants.to_string()),
     ];
-    if trusting {
-        env.push(("USHER_IDENTITY__TRUST_GATEWAY", "true".to_owned()));
-        env.push(("USHER_USAGE__TRUST_GATEWAY", "true".to_owned()));
-    } else {
-        env.push(("USHER_USAGE__API_KEY_REQUIRED", "false".to_owned()));
+    env.push(("USHER_IDENTITY__TRUST_GATEWAY", identity.to_string()));
+    env.push(("USHER_USAGE__TRUST_GATEWAY", usage.to_string()));
+    if !usage {
+        // There are keys, and nobody has one.
+        let plan = json!({
+            "id": "p", "throttle": { "rateLimit": 1, "burstLimit": 1 },
+            "apiStages": [{ "apiId": "api", "stage": "prod" }],
+        });
+        let key = "Name,Key,UsagePlanIds\nk,0123456789012345678901234567890123456789,p\n";
+        let file = |name: &str, text: &str| {
+            let path = folder.join(name);
+            fs::write(&path, text).expect("a file");
+            path.display().to_string()
+        };
+        env.push(("USHER_USAGE__PLANS", file("plans.json", &plan.to_string())));
+        env.push(("USHER_USAGE__KEYS", file("keys.csv", key)));
     }
     let env = env
         .into_iter()
@@ -106,7 +121,7 @@ const OWN: &str = "u%2B1";
 
 #[tokio::test]
 async fn a_rest_apis_authorizer_and_usage_plan_are_enough_where_they_are_trusted() {
-    let function = function(true).await;
+    let function = function(true, true).await;
     let own = event("rest_api_authorized", OWN);
     assert_eq!(
         asked(&function, &own).await,
@@ -142,7 +157,7 @@ async fn a_rest_apis_authorizer_and_usage_plan_are_enough_where_they_are_trusted
 
 #[tokio::test]
 async fn an_http_apis_authorizer_is_enough_for_a_token_and_never_for_a_key() {
-    let function = function(true).await;
+    let function = function(true, true).await;
     let mut event = event("http_api_v2_claims_of_any_type", "u+1");
     assert_eq!(
         asked(&function, &event).await,
@@ -163,7 +178,7 @@ async fn an_http_apis_authorizer_is_enough_for_a_token_and_never_for_a_key() {
 
 #[tokio::test]
 async fn what_no_gateway_has_verified_is_not_verified() {
-    let function = function(true).await;
+    let function = function(true, true).await;
     let claims = json!({ "sub": "u+1", "iss": POOL, "aud": CLIENT, "token_use": "id" });
     let authorizer = json!({ "claims": claims, "jwt": { "claims": claims } });
     for name in ["function_url", "load_balancer", "load_balancer_multi_value"] {
@@ -197,10 +212,14 @@ async fn what_no_gateway_has_verified_is_not_verified() {
 }
 
 #[tokio::test]
-async fn a_gateway_is_not_believed_unless_that_is_said() {
-    let function = function(false).await;
-    for name in ["rest_api_authorized", "http_api_v2_claims_of_any_type"] {
-        let answer = asked(&function, &event(name, OWN)).await;
-        assert_eq!(answer, refused(401, "missing_token"), "{name}");
+async fn a_gateway_is_believed_in_what_was_said_and_no_more() {
+    for (identity, usage, expected) in [
+        (false, false, refused(401, "missing_token")),
+        (false, true, refused(401, "missing_token")),
+        (true, false, refused(403, "invalid_api_key")),
+    ] {
+        let function = function(identity, usage).await;
+        let answer = asked(&function, &event("rest_api_authorized", OWN)).await;
+        assert_eq!(answer, expected, "identity {identity}, usage {usage}");
     }
 }

@@ -1,7 +1,7 @@
 //! Claims that a gateway has verified, as it hands them on.
 //!
-//! A REST API of API Gateway makes text of every claim: `true` is `"true"`, a list of groups is joined by commas, dates
-//! are written out. An HTTP API writes numbers as text, a list as `[a b]` and an object as JSON text. So what is
+//! A REST API of API Gateway makes text of a user pool's claims: `true` is `"true"`, a list of groups is joined by
+//! commas, dates are written out. An HTTP API writes numbers as text, a list as `[a b]` and an object as JSON. So what is
 //! here is not what the token said, and is read for no more than can be told from it.
 
 use std::{
@@ -11,7 +11,10 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use usher_domain::principal::Principal;
+use usher_domain::{
+    ports::{ClaimStyle, VouchedClaims},
+    principal::Principal,
+};
 
 use crate::{
     claims::principal_id,
@@ -23,23 +26,28 @@ use crate::{
 /// # Errors
 /// What is wrong, fit for the client.
 pub(crate) fn principal(
-    claims: &Map<String, Value>,
+    claims: &VouchedClaims,
     issuer: &IssuerSettings,
 ) -> Result<Principal, &'static str> {
-    let claims = Claims(claims);
+    let claims = Claims {
+        members: &claims.members,
+        style: claims.style,
+    };
     let subject = claims.get("sub").and_then(Value::as_str);
     let id = principal_id(issuer, subject.unwrap_or_default())?;
     claims.check_audience(&issuer.audience)?;
-    let groups = match &issuer.audience {
-        // A name of Cognito's has no spaces; a comma in one cannot be told from one between two.
-        Audience::Cognito { .. } => claims.names(&issuer.groups_claim, |text| match listed(text) {
-            Some(list) => words(list, ' '),
-            None => words(text, ','),
-        }),
-        Audience::Aud(_) => claims.names(&issuer.groups_claim, lone_group),
-    };
+    let groups = claims.names(&issuer.groups_claim, |text| {
+        match (&issuer.audience, claims.style, claims.listed(text)) {
+            // A pool's own groups have no spaces. A comma in one cannot be told from one between two.
+            (Audience::Cognito { .. }, ClaimStyle::Brackets, Some(list)) => words(list, ' '),
+            (Audience::Cognito { .. }, ClaimStyle::Commas, _) => words(text, ','),
+            (Audience::Aud(_), _, Some(list)) => lone_group(list),
+            (_, _, None) if text.is_empty() => Vec::new(),
+            (_, _, None) => vec![text],
+        }
+    });
     let scopes = claims.names(&issuer.scopes_claim, |text| {
-        words(listed(text).unwrap_or(text), ' ')
+        words(claims.listed(text).unwrap_or(text), ' ')
     });
     Ok(Principal {
         id,
@@ -60,7 +68,7 @@ pub(crate) fn issuer<'a>(
 ) -> Result<&'a IssuerSettings, &'static str> {
     const OTHER: &str = "the token's issuer is not accepted";
     let mut known = issuers.iter().map(Issuer::settings);
-    match Claims(claims).get("iss") {
+    match claims.get("iss").filter(|iss| !iss.is_null()) {
         Some(Value::String(iss)) => known.find(|issuer| issuer.issuer == *iss).ok_or(OTHER),
         Some(_) => Err(OTHER),
         None => {
@@ -71,12 +79,23 @@ pub(crate) fn issuer<'a>(
     }
 }
 
-struct Claims<'a>(&'a Map<String, Value>);
+struct Claims<'a> {
+    members: &'a Map<String, Value>,
+    style: ClaimStyle,
+}
 
 impl<'a> Claims<'a> {
     /// A claim; null is none.
     fn get(&self, name: &str) -> Option<&'a Value> {
-        self.0.get(name).filter(|value| !value.is_null())
+        self.members.get(name).filter(|value| !value.is_null())
+    }
+
+    /// What is in the brackets that an HTTP API puts around a list.
+    fn listed<'t>(&self, text: &'t str) -> Option<&'t str> {
+        match self.style {
+            ClaimStyle::Commas => None,
+            ClaimStyle::Brackets => text.strip_prefix('[')?.strip_suffix(']'),
+        }
     }
 
     /// As far as it is there: that it is ours the gateway has seen to.
@@ -105,7 +124,7 @@ impl<'a> Claims<'a> {
             Audience::Aud(_) => aud.is_none(),
             Audience::Cognito { .. } => token_use != Some(TokenUse::Id),
         });
-        if aud.is_some_and(|aud| !names(aud, accepted)) {
+        if aud.is_some_and(|aud| !self.is_for(aud, accepted)) {
             return Err(AUDIENCE);
         }
         let is_ours = |client: &Value| accepted.iter().any(|one| client == one.as_str());
@@ -142,47 +161,47 @@ impl<'a> Claims<'a> {
             .collect()
     }
 
-    /// A claim by its name, or by a JSON Pointer (RFC 6901) into objects, which may be text.
+    /// A claim by its name, or by a JSON Pointer (RFC 6901) into objects, which an HTTP API hands on as text.
     fn find(&self, claim: &str) -> Option<Cow<'a, Value>> {
         let Some(path) = claim.strip_prefix('/') else {
             return self.get(claim).map(Cow::Borrowed);
         };
-        let (first, deeper) = match path.find('/') {
-            Some(at) => path.split_at(at),
-            None => (path, ""),
-        };
-        let first = first.replace("~1", "/").replace("~0", "~");
-        let found = match self.get(&first)? {
-            Value::String(text) if !deeper.is_empty() => {
-                Cow::Owned(serde_json::from_str::<Value>(text).ok()?)
+        let mut names = path
+            .split('/')
+            .map(|name| name.replace("~1", "/").replace("~0", "~"));
+        let first = self.get(&names.next()?)?;
+        let mut names = names.peekable();
+        let mut found = match first {
+            Value::String(text) if names.peek().is_some() && self.style == ClaimStyle::Brackets => {
+                Cow::Owned(serde_json::from_str(text).ok()?)
             }
             value => Cow::Borrowed(value),
         };
-        match found {
-            Cow::Borrowed(value) => value.pointer(deeper).map(Cow::Borrowed),
-            Cow::Owned(value) => value.pointer(deeper).cloned().map(Cow::Owned),
+        for name in names {
+            found = match found {
+                Cow::Borrowed(value) => Cow::Borrowed(value.as_object()?.get(&name)?),
+                Cow::Owned(Value::Object(mut members)) => Cow::Owned(members.remove(&name)?),
+                Cow::Owned(_) => return None,
+            };
+        }
+        Some(found)
+    }
+
+    /// Whether an audience, one or a list, names one of these.
+    fn is_for(&self, aud: &Value, accepted: &[String]) -> bool {
+        let ours = |one: &str| accepted.iter().any(|known| known == one);
+        match aud {
+            Value::String(text) => match self.listed(text) {
+                Some(list) => words(list, ' ').into_iter().any(ours),
+                None => ours(text),
+            },
+            Value::Array(list) => {
+                let several: Option<Vec<_>> = list.iter().map(Value::as_str).collect();
+                several.is_some_and(|several| several.into_iter().any(ours))
+            }
+            _ => false,
         }
     }
-}
-
-/// Whether an audience, one or a list, names one of these.
-fn names(aud: &Value, accepted: &[String]) -> bool {
-    let ours = |one: &str| accepted.iter().any(|known| known == one);
-    match aud {
-        Value::String(text) => {
-            ours(text) || listed(text).is_some_and(|list| words(list, ' ').into_iter().any(ours))
-        }
-        Value::Array(list) => {
-            let several: Option<Vec<_>> = list.iter().map(Value::as_str).collect();
-            several.is_some_and(|several| several.into_iter().any(ours))
-        }
-        _ => false,
-    }
-}
-
-/// What is in the brackets that an HTTP API puts around a list.
-fn listed(text: &str) -> Option<&str> {
-    text.strip_prefix('[')?.strip_suffix(']')
 }
 
 fn words(text: &str, between: char) -> Vec<&str> {
@@ -191,12 +210,11 @@ fn words(text: &str, between: char) -> Vec<&str> {
         .collect()
 }
 
-/// The group that a text names when it names one. Names of groups have spaces and commas in them: where two could be
-/// one nobody may be let in for the one that was not meant.
-fn lone_group(text: &str) -> Vec<&str> {
+/// The group in a list that may have one or several: a name may have spaces in it. Where two could be one nobody may be
+/// let in for the one that was not meant.
+fn lone_group(list: &str) -> Vec<&str> {
     static SAID: Once = Once::new();
-    let name = listed(text).unwrap_or(text);
-    if name.contains([' ', ',']) {
+    if list.contains(' ') {
         SAID.call_once(|| {
             tracing::warn!(
                 "the groups that API Gateway hands on cannot be told from each other, and count for none; \
@@ -205,9 +223,5 @@ fn lone_group(text: &str) -> Vec<&str> {
         });
         return Vec::new();
     }
-    if name.is_empty() {
-        Vec::new()
-    } else {
-        vec![name]
-    }
+    words(list, ' ')
 }

@@ -31,6 +31,8 @@ const FRESH: Duration = Duration::from_hours(1);
 const USABLE: Duration = Duration::from_hours(26);
 /// The issuer is asked at most this often, whatever came of it.
 const COOL_DOWN: Duration = Duration::from_secs(10);
+/// After a failure, requests that have a key and would wait for a newer one wait this seldom.
+const PATIENCE: Duration = Duration::from_mins(5);
 const ENDED: &str = "it was broken off";
 /// When to come back where the wait cannot be told.
 const SOON: Duration = Duration::from_secs(1);
@@ -162,8 +164,11 @@ impl KeySource {
         if let Some(remote) = &self.remote
             && let Ok(flight) = Arc::clone(&remote.flight).try_lock_owned()
             && flight.last.is_none()
+            && let Ok(mut flight) = self.fetch(remote, flight, now).await
+            && flight.failure.is_some()
         {
-            let _fetched = self.fetch(remote, flight, now).await;
+            // Nobody has been told: whoever comes first asks once more.
+            flight.last = None;
         }
     }
 
@@ -204,6 +209,7 @@ impl KeySource {
         if let Some(old) = known(Known::is_usable) {
             if let Ok(flight) = Arc::clone(&remote.flight).try_lock_owned()
                 && flight.is_due(now)
+                && !(self.frozen_between && flight.has_failed_lately(now))
             {
                 let fetching = self.fetch(remote, flight, now);
                 if self.frozen_between && fetching.await.is_ok() {
@@ -315,6 +321,12 @@ impl Flight {
     fn wait(&self, now: Timestamp) -> Duration {
         let since = self.last.map_or(COOL_DOWN, |last| now.distance(last));
         COOL_DOWN.saturating_sub(since).max(SOON)
+    }
+
+    /// Whether a request that has a key and would wait for this fetch all the same should not.
+    fn has_failed_lately(&self, now: Timestamp) -> bool {
+        let last = self.last.filter(|_| self.failure.is_some());
+        last.is_some_and(|last| now.distance(last) < PATIENCE)
     }
 
     fn is_due(&self, now: Timestamp) -> bool {

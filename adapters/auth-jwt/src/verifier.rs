@@ -2,9 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use serde_json::{Map, Value};
 use usher_domain::{
-    ports::{TokenError, TokenVerifier},
+    ports::{TokenError, TokenVerifier, VouchedClaims},
     principal::Principal,
     time::Timestamp,
 };
@@ -255,8 +254,9 @@ impl TokenVerifier for JwtVerifier {
         }
     }
 
-    fn vouched(&self, claims: &Map<String, Value>) -> Result<Arc<Principal>, TokenError> {
-        let issuer = gateway::issuer(claims, &self.issuers).map_err(TokenError::Invalid)?;
+    fn vouched(&self, claims: &VouchedClaims) -> Result<Arc<Principal>, TokenError> {
+        let issuer =
+            gateway::issuer(&claims.members, &self.issuers).map_err(TokenError::Invalid)?;
         let principal = gateway::principal(claims, issuer).map_err(TokenError::Invalid)?;
         if self.belongs_to_another(issuer, &principal.id) {
             return Err(TokenError::Invalid(ANOTHERS));

@@ -28,4 +28,7 @@ pub use request_id::{RequestId, RequestIds};
 pub use router::router;
 pub use stack::Stack;
 pub use state::{App, Limits, Settings};
-pub use usher_domain::service::Gateway;
+pub use usher_domain::{
+    ports::{ClaimStyle, VouchedClaims},
+    service::Gateway,
+};

@@ -68,14 +68,8 @@ impl Dynamo {
         // describe it, in time and in rights. What it leaves is a connection for the first caller.
         let nobody = AttributeValue::S(NOBODY.to_owned());
         let nobody = [("userId".to_owned(), nobody)].into();
-        match table.read(nobody).await? {
-            Some(_) => {}
-            None if settings.migrate => table.create().await?,
-            None => {
-                return Err(
-                    table.wrong("does not exist: run `usher migrate`, or set store.migrate = true")
-                );
-            }
+        if table.read(nobody).await?.is_none() {
+            table.await_it(settings.migrate).await?;
         }
         Ok(dynamo)
     }

@@ -54,7 +54,7 @@ impl DynamoControl {
         // The usual start: one read says that the table is there, and what is in it.
         let mut found = version(table).await?;
         if found.is_none() && settings.migrate {
-            table.create().await?;
+            table.await_it(true).await?;
             control.claim().await?;
             found = version(table).await?;
         }

@@ -52,20 +52,39 @@ impl Table<'_> {
             {
                 Ok(None)
             }
-            // The key that was asked for is not this table's.
-            Err(error) if error.code() == Some("ValidationException") => Err(self.another_key()),
-            Err(error) => Err(store_error("read the table", error)),
+            // The key that was asked for is not this table's. What else may be wrong with the request is its name.
+            Err(error)
+                if error.code() == Some("ValidationException")
+                    && error.message().is_some_and(|said| said.contains("key")) =>
+            {
+                Err(self.another_key().caused_by(error))
+            }
+            Err(error) => {
+                let doing = format!("read the table {}", self.name);
+                Err(store_error(&doing, error))
+            }
         }
     }
 
-    /// Makes the table, unless somebody else does, and waits for it.
+    /// Waits for the table, which cannot be read yet: `DynamoDB` says of one that is being made or restored what it
+    /// says of one that is not there. It is made, if it may be and nobody else does.
     ///
     /// # Errors
     /// When `DynamoDB` cannot be reached, does not make it, or it has another key.
-    pub(crate) async fn create(self) -> Result<(), StoreError> {
+    pub(crate) async fn await_it(self, migrate: bool) -> Result<(), StoreError> {
         let definition: Value = serde_json::from_str(self.definition).unwrap_or_default();
-        let missing = self.status(&definition).await?.is_none();
+        let missing = match self.status(&definition).await {
+            Ok(status) => status.is_none(),
+            Err(error) if migrate => return Err(error),
+            // Who only reads and writes need not be allowed to look.
+            Err(_) => true,
+        };
         if missing {
+            if !migrate {
+                return Err(self.wrong(
+                    "does not exist, or not yet: run `usher migrate`, or set store.migrate = true",
+                ));
+            }
             self.make(&definition).await?;
         }
         let active = async {

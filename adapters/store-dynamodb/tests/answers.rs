@@ -169,6 +169,14 @@ async fn a_table_that_is_being_changed_does_not_stop_the_start() {
     .await;
     Dynamo::open(&endpoint.settings).await.unwrap();
     assert_eq!(endpoint.left("DescribeTable"), 1);
+    // Another process makes it, or it is being restored: this one may not, and waits.
+    let mut endpoint = Endpoint::saying([
+        ("GetItem", vec![error("ResourceNotFoundException")]),
+        ("DescribeTable", vec![table("CREATING"), table("ACTIVE")]),
+    ])
+    .await;
+    endpoint.settings.migrate = false;
+    Dynamo::open(&endpoint.settings).await.unwrap();
 }
 
 /// A function may read and write its tables, and nothing else.
@@ -183,17 +191,33 @@ async fn a_table_that_is_there_is_not_described() {
 
 #[tokio::test]
 async fn a_table_that_is_missing_or_another_stops_the_start_and_is_named() {
-    for (code, said) in [
+    let schema = "The provided key element does not match the schema";
+    let missing = || error("ResourceNotFoundException");
+    let denied = error("AccessDeniedException");
+    for (read, described, said) in [
         (
-            "ResourceNotFoundException",
-            "does not exist: run `usher migrate`",
+            missing(),
+            missing(),
+            "does not exist, or not yet: run `usher migrate`",
         ),
         (
-            "ValidationException",
+            missing(),
+            denied,
+            "does not exist, or not yet: run `usher migrate`",
+        ),
+        (
+            error_saying("ValidationException", schema),
+            missing(),
             "has another key than userId, text, and nothing else",
         ),
+        (
+            error_saying("ValidationException", "Invalid table/index name."),
+            missing(),
+            "could not read the table",
+        ),
     ] {
-        let mut endpoint = Endpoint::saying([("GetItem", vec![error(code)])]).await;
+        let script = [("GetItem", vec![read]), ("DescribeTable", vec![described])];
+        let mut endpoint = Endpoint::saying(script).await;
         endpoint.settings.migrate = false;
         let error = Dynamo::open(&endpoint.settings).await.unwrap_err();
         let text = error.to_string();

@@ -15,12 +15,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::watch;
 use usher_domain::{
     ports::{
         Deleted, DeniedSubjects, Expected, ProfileStore, Put, StoreError, StoreErrorKind,
-        StoredProfile, TokenError, TokenVerifier, Version,
+        StoredProfile, TokenError, TokenVerifier, Version, VouchedClaims,
     },
     principal::Principal,
     profile::Profile,
@@ -279,8 +279,8 @@ impl TokenVerifier for PlainTokens {
     }
 
     /// The claim `token` is one of these tokens.
-    fn vouched(&self, claims: &Map<String, Value>) -> Result<Arc<Principal>, TokenError> {
-        let token = claims.get("token").and_then(Value::as_str);
+    fn vouched(&self, claims: &VouchedClaims) -> Result<Arc<Principal>, TokenError> {
+        let token = claims.members.get("token").and_then(Value::as_str);
         token.map_or(Err(UNREADABLE), self::principal)
     }
 }

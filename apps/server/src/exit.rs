@@ -57,7 +57,9 @@ impl From<OpenError> for Failure {
             OpenError::NotBuilt(_) | OpenError::Unfit(_) | OpenError::Nothing(_) => {
                 Self::config(error)
             }
-            OpenError::Store(_) | OpenError::Contended => Self::Unavailable(error.into()),
+            OpenError::Store(_) | OpenError::Contended | OpenError::Late => {
+                Self::Unavailable(error.into())
+            }
         }
     }
 }

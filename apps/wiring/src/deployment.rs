@@ -40,6 +40,9 @@ pub enum Role {
     Lambda,
 }
 
+/// A little less than what Lambda gives a function to be made ready.
+const INIT: Duration = Duration::from_secs(9);
+
 /// Why a deployment could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -55,6 +58,12 @@ pub enum OpenError {
     /// Others import, too, again and again.
     #[error("others change plans and keys at the same time")]
     Contended,
+    /// Lambda ends a sandbox that is not ready after 10 s, and says nothing about why.
+    #[error(
+        "the function was not ready within 9 s: a table, a database or an issuer does not answer, or tables are being made \
+         (`usher migrate` makes them beforehand)"
+    )]
+    Late,
     /// What was asked for makes no sense with this store.
     #[error("{0}")]
     Nothing(&'static str),
@@ -87,14 +96,22 @@ impl Deployment {
             if is_function && !config.identity.trust_gateway {
                 verifier.make_ready(SystemClock.now()).await;
             }
+            Ok(())
         };
         let open = async {
             let stores = Stores::open(&config.store, usage_store(&config.usage)).await?;
             let keys = prepare(&stores, &config, role).await?;
             Ok::<_, OpenError>((stores, keys))
         };
-        let (opened, ()) = tokio::join!(open, ready);
-        let (stores, keys) = opened?;
+        let opened = async { tokio::try_join!(open, ready) };
+        let opened = if is_function {
+            tokio::time::timeout(INIT, opened)
+                .await
+                .map_err(|_| OpenError::Late)??
+        } else {
+            opened.await?
+        };
+        let ((stores, keys), ()) = opened;
         let usage = config.usage;
         let pacer = PacerSettings {
             // Many sandboxes of a function run at once, and each for a moment.
@@ -226,7 +243,8 @@ async fn prepare(stores: &Stores, config: &Config, role: &Role) -> Result<KeyCac
             "imported what is new in usage.plans and usage.keys"
         );
     }
-    if imported.plans > 0 {
+    // What the file has may have been imported by another process a moment ago.
+    if !usage.plans.is_empty() {
         plans = stores.keys.plans().await?;
     }
     for assigned in usage.policy.assign.iter() {
@@ -237,14 +255,12 @@ async fn prepare(stores: &Stores, config: &Config, role: &Role) -> Result<KeyCac
     }
     warn_of_limits_that_hold_less_than_they_say(config, &plans);
     let needs_keys = usage.policy.key_required && usage.policy.assign.is_empty();
-    // A function starts many times a day, and each question is a round trip that its callers wait for.
-    if needs_keys && !usage.trust_gateway && !matches!(role, Role::Lambda) {
-        let first = KeyPage {
-            limit: 1,
-            ..KeyPage::default()
-        };
-        // No reason not to start: keys can be made and plans be changed while this runs.
-        if stores.keys.keys(&first).await?.is_empty() {
+    // No reason not to start: keys can be made and plans be changed while this runs.
+    let is_function = matches!(role, Role::Lambda);
+    // Only a function has a gateway that could be trusted.
+    if needs_keys && !(is_function && usage.trust_gateway) {
+        // It starts many times a day, and each question is a round trip that its callers wait for.
+        if !is_function && has_no_keys(stores).await? {
             tracing::warn!(
                 "API keys are required and there are none: `usher keys create` makes one"
             );
@@ -255,6 +271,14 @@ async fn prepare(stores: &Stores, config: &Config, role: &Role) -> Result<KeyCac
     let keys = KeyCache::new(Arc::clone(&stores.keys), config.api.clone());
     keys.load(now).await?;
     Ok(keys)
+}
+
+async fn has_no_keys(stores: &Stores) -> Result<bool, StoreError> {
+    let first = KeyPage {
+        limit: 1,
+        ..KeyPage::default()
+    };
+    Ok(stores.keys.keys(&first).await?.is_empty())
 }
 
 /// Every key of the file that names a plan which is neither in the file nor in the store.

@@ -26,5 +26,5 @@ pub use key_store::{
 pub use pacer::{Admission, Charge, Pacer, Spender};
 pub use profile_schema::ProfileSchema;
 pub use profile_store::{Deleted, Expected, ProfileStore, Put, StoredProfile, Version};
-pub use token_verifier::{TokenError, TokenVerifier};
+pub use token_verifier::{ClaimStyle, TokenError, TokenVerifier, VouchedClaims};
 pub use usage_store::{AccountPage, Receipt, Taken, UsageStore};

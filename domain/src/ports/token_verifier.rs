@@ -17,11 +17,39 @@ pub trait TokenVerifier: Send + Sync + 'static {
     async fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Principal>, TokenError>;
 
     /// Whom claims speak for that a gateway has verified: their issuer, audience and use are looked at as far as they
-    /// are there, and no times. Values may be text that stands for numbers, lists and objects.
+    /// are there, and no times.
     ///
     /// # Errors
     /// [`TokenError::Invalid`].
-    fn vouched(&self, claims: &Map<String, Value>) -> Result<Arc<Principal>, TokenError>;
+    fn vouched(&self, claims: &VouchedClaims) -> Result<Arc<Principal>, TokenError>;
+}
+
+/// Claims of a token that a gateway has verified, as it hands them on.
+#[derive(Clone, PartialEq)]
+pub struct VouchedClaims {
+    /// By name. Most values are text, whatever they were in the token.
+    pub members: Map<String, Value>,
+    /// What the gateway makes of a list or an object.
+    pub style: ClaimStyle,
+}
+
+/// What a gateway makes of a claim that is a list or an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimStyle {
+    /// A REST API of API Gateway joins a list with commas.
+    Commas,
+    /// An HTTP API of API Gateway writes a list as `[a b]`, and an object as JSON.
+    Brackets,
+}
+
+/// Shows how many there are, and nothing of them.
+impl std::fmt::Debug for VouchedClaims {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VouchedClaims")
+            .field("members", &self.members.len())
+            .field("style", &self.style)
+            .finish()
+    }
 }
 
 /// Why a token was refused.

@@ -1,13 +1,13 @@
-use serde_json::{Map, Value};
+use crate::ports::VouchedClaims;
 
 /// What a gateway in front has done with a request, by its own word.
 ///
 /// An entrypoint takes it from where the gateway alone writes, never from what a client can send. It counts only where
 /// [`GatewayTrust`] says so.
-#[derive(Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Gateway {
-    /// The claims of a token that the gateway's authorizer has verified, as the gateway writes them.
-    pub claims: Option<Map<String, Value>>,
+    /// The claims of a token that the gateway's authorizer has verified.
+    pub claims: Option<VouchedClaims>,
     /// The id of the API key that it has let in, and counted against a usage plan of its own.
     pub api_key_id: Option<Box<str>>,
 }
@@ -23,22 +23,12 @@ pub struct GatewayTrust {
 
 impl Gateway {
     /// The claims, where they are believed.
-    pub(super) fn claims(&self, trust: GatewayTrust) -> Option<&Map<String, Value>> {
+    pub(super) fn claims(&self, trust: GatewayTrust) -> Option<&VouchedClaims> {
         self.claims.as_ref().filter(|_| trust.identity)
     }
 
     /// The key, where the gateway's word for it is enough.
     pub(super) fn api_key_id(&self, trust: GatewayTrust) -> Option<&str> {
         self.api_key_id.as_deref().filter(|_| trust.usage)
-    }
-}
-
-/// Shows that there are claims, and nothing of them.
-impl std::fmt::Debug for Gateway {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gateway")
-            .field("claims", &self.claims.is_some())
-            .field("api_key_id", &self.api_key_id)
-            .finish()
     }
 }

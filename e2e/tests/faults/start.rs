@@ -42,7 +42,7 @@ async fn a_database_out_of_reach_stops_the_start_with_69_and_shows_no_secret() {
         })
         .await;
         assert!(
-            said.contains("DynamoDB: could not read the table"),
+            said.contains("DynamoDB: could not read the table marked"),
             "{said}"
         );
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use usher_auth_jwt::{Issuer, IssuerSettings, JwtVerifier, KeysFrom, TokenUse};
 use usher_domain::{
-    ports::{TokenError, TokenVerifier as _},
+    ports::{ClaimStyle, TokenError, TokenVerifier as _, VouchedClaims},
     principal::Principal,
 };
 
@@ -49,8 +49,19 @@ fn verifier(issuers: impl IntoIterator<Item = IssuerSettings>) -> JwtVerifier {
 }
 
 fn judged(verifier: &JwtVerifier, claims: &Value) -> Result<Principal, String> {
-    let claims = claims.as_object().expect("claims");
-    match verifier.vouched(claims) {
+    // A REST API alone writes dates.
+    let date = claims["exp"]
+        .as_str()
+        .is_some_and(|exp| exp.contains("UTC"));
+    let claims = VouchedClaims {
+        members: claims.as_object().expect("claims").clone(),
+        style: if date {
+            ClaimStyle::Commas
+        } else {
+            ClaimStyle::Brackets
+        },
+    };
+    match verifier.vouched(&claims) {
         Ok(principal) => Ok(Principal::clone(&principal)),
         Err(TokenError::Invalid(why)) => Err(why.to_owned()),
         Err(other) => panic!("{other:?}"),
@@ -111,23 +122,27 @@ fn claims_of_both_kinds_of_gateway_name_a_principal() {
 
 #[test]
 fn groups_of_a_user_pool_are_read_in_each_of_their_forms() {
-    for (written, groups) in [
-        (json!("support"), &["support"][..]),
-        (json!("a,b,c"), &["a", "b", "c"]),
-        (json!("[a]"), &["a"]),
-        (json!("[a b c]"), &["a", "b", "c"]),
-        (json!("[a,b c]"), &["a,b", "c"]),
-        (json!(["a", "b c"]), &["a", "b c"]),
-        (json!("[]"), &[]),
-        (json!(""), &[]),
-        (json!(","), &[]),
-        (json!(null), &[]),
-        (json!(7), &[]),
-        (json!({"a": 1}), &[]),
+    for (written, by_rest, by_http) in [
+        (json!("support"), &["support"][..], &["support"][..]),
+        (json!("a,b,c"), &["a", "b", "c"], &["a,b,c"]),
+        // Of the one that does not write it so it is a name.
+        (json!("[a]"), &["[a]"], &["a"]),
+        (json!("[a b c]"), &["[a b c]"], &["a", "b", "c"]),
+        (json!("[a,b c]"), &["[a", "b c]"], &["a,b", "c"]),
+        (json!("a b"), &["a b"], &["a b"]),
+        (json!(["a", "b c"]), &["a", "b c"], &["a", "b c"]),
+        (json!("[]"), &["[]"], &[]),
+        (json!(""), &[], &[]),
+        (json!(","), &[], &[","]),
+        (json!(null), &[], &[]),
+        (json!(7), &[], &[]),
+        (json!({"a": 1}), &[], &[]),
     ] {
-        let claims = with(http(), "cognito:groups", written.clone());
-        let principal = of(pool(BOTH), &claims).expect("a principal");
-        assert_eq!(principal.groups, set(groups), "{written}");
+        for (claims, groups) in [(rest(), by_rest), (http(), by_http)] {
+            let claims = with(claims, "cognito:groups", written.clone());
+            let principal = of(pool(BOTH), &claims).expect("a principal");
+            assert_eq!(principal.groups, set(groups), "{claims}");
+        }
     }
 }
 
@@ -143,9 +158,9 @@ fn groups_of_another_issuer_that_could_be_one_or_several_count_for_none() {
             &["support", "support interns"],
         ),
         (json!("[support interns]"), &[]),
-        (json!("support interns"), &[]),
-        (json!("support,interns"), &[]),
-        (json!("[support,interns]"), &[]),
+        (json!("support interns"), &["support interns"]),
+        (json!("support,interns"), &["support,interns"]),
+        (json!("[support,interns]"), &["support,interns"]),
         (json!("[]"), &[]),
         (json!(""), &[]),
     ] {
@@ -183,6 +198,10 @@ fn a_claim_inside_of_an_object_is_found_in_its_text_too() {
         let principal = of(settings.clone(), &claims).expect("a principal");
         assert_eq!(principal.groups, set(&["support", "a b"]), "{access}");
     }
+    let typed = json!({"roles": [["support"], "a"]});
+    let claims = json!({"sub": "alice", "iss": ISSUER, "realm_access": typed});
+    let principal = of(settings.clone(), &claims).expect("a principal");
+    assert_eq!(principal.groups, set(&["a"]));
     for access in [
         json!("{"),
         json!("[roles]"),
@@ -351,4 +370,49 @@ fn of_several_issuers_the_one_counts_that_is_named() {
     let taken = json!({"sub": "pool:alice", "iss": ISSUER});
     let why = "the token's subject belongs to another issuer";
     assert_eq!(id(&several, &taken), Err(why.to_owned()));
+}
+
+/// A user may write text into an attribute; a pointer into objects must not read it as one, nor into a list.
+#[test]
+fn a_pointer_reads_what_the_gateway_has_made_text_of_and_nothing_else() {
+    let names = ["/address/country", "/list/0", "/deep/er/still"];
+    let verifier = verifier([pool(BOTH)]).keeping(&names.map(Into::into));
+    let claims = |claims: Value| {
+        let claims = with(claims, "address", r#"{"country":"DE"}"#);
+        let claims = with(claims, "list", r#"["gold"]"#);
+        with(claims, "deep", json!({"er": r#"{"still":"gold"}"#}))
+    };
+    let by_rest = judged(&verifier, &claims(rest())).expect("a principal");
+    assert_eq!(by_rest.claims, BTreeMap::new());
+    let by_http = judged(&verifier, &claims(http())).expect("a principal");
+    assert_eq!(
+        by_http.claims,
+        [("/address/country".into(), "DE".into())].into()
+    );
+}
+
+#[test]
+fn the_audience_of_any_issuer_is_checked_as_far_as_it_is_there() {
+    let with_client = |client: Value| json!({"sub": "alice", "iss": ISSUER, "client_id": client});
+    for aud in [
+        json!("other"),
+        json!("[other]"),
+        json!(["other"]),
+        json!(7),
+        json!([AUDIENCE, 7]),
+        json!("[]"),
+    ] {
+        let claims = with(with_client(json!(AUDIENCE)), "aud", aud);
+        let said = of(oidc(), &claims).map(|principal| principal.id);
+        let why = "the token's audience is not accepted";
+        assert_eq!(said, Err(why.to_owned()), "{claims}");
+    }
+    for client in [json!("other"), json!(7), json!([AUDIENCE])] {
+        let said = of(oidc(), &with_client(client)).map(|principal| principal.id);
+        let why = "the token's client is not accepted";
+        assert_eq!(said, Err(why.to_owned()));
+    }
+    assert!(of(oidc(), &with_client(json!(AUDIENCE))).is_ok());
+    let foreign = with(with(http(), "aud", "other"), "client_id", "other");
+    assert!(of(pool(BOTH), &foreign).is_err());
 }

@@ -1,7 +1,7 @@
 //! What the gateway has done, by its own word.
 
 use serde_json::{Value, json};
-use usher_http::Gateway;
+use usher_http::{ClaimStyle, Gateway};
 use usher_lambda::event::read;
 
 use crate::{corpus, event};
@@ -16,27 +16,29 @@ fn gateway(event: &Value) -> Gateway {
 }
 
 fn subject(gateway: &Gateway) -> Option<&str> {
-    gateway.claims.as_ref()?.get("sub")?.as_str()
+    gateway.claims.as_ref()?.members.get("sub")?.as_str()
 }
 
 #[test]
 fn an_authorizers_claims_are_taken_as_they_are() {
     let rest = gateway(&event("rest_api_authorized"));
     assert_eq!(subject(&rest), Some("u+1"));
-    let groups = rest
-        .claims
-        .as_ref()
-        .and_then(|claims| claims.get("cognito:groups"));
-    assert_eq!(groups, Some(&json!("members,admins")));
+    let claims = rest.claims.expect("claims");
+    assert_eq!(claims.members["cognito:groups"], "members,admins");
+    assert_eq!(claims.style, ClaimStyle::Commas);
     let http = gateway(&event("http_api_v2_claims_of_any_type"));
     assert_eq!(subject(&http), Some("u+1"));
-    assert_eq!(
-        http.claims.and_then(|claims| claims.get("exp").cloned()),
-        Some(json!(1_795_352_400))
-    );
+    let claims = http.claims.expect("claims");
+    assert_eq!(claims.members["exp"], 1_795_352_400);
+    assert_eq!(claims.style, ClaimStyle::Brackets);
     let mut first = event("http_api_v1");
     first["requestContext"]["authorizer"] = json!({ "claims": { "sub": "u+1" }, "scopes": null });
-    assert_eq!(subject(&gateway(&first)), Some("u+1"));
+    let first = gateway(&first);
+    assert_eq!(subject(&first), Some("u+1"));
+    assert_eq!(
+        first.claims.map(|claims| claims.style),
+        Some(ClaimStyle::Brackets)
+    );
 }
 
 /// Each of these would be a way in without a token.
@@ -51,6 +53,9 @@ fn an_event_without_an_authorizer_of_tokens_is_not_verified() {
         json!({ "claims": "{\"sub\":\"u+1\"}" }),
         json!({ "claims": [claims] }),
         json!({ "principalId": "u+1", "sub": "u+1" }),
+        // What a Lambda authorizer says, and calls so.
+        json!({ "claims": claims, "principalId": "u+1" }),
+        json!({ "claims": claims, "integrationLatency": 7 }),
         json!({ "lambda": { "claims": claims, "sub": "u+1" } }),
         json!({ "iam": { "userId": "u+1" } }),
         json!({ "jwt": null }),
@@ -117,8 +122,16 @@ fn only_a_rest_api_has_let_a_key_in() {
         event["requestContext"]["identity"]["apiKeyId"] = id;
         assert_eq!(key(&event), None);
     }
+    // What the console sends has been looked at by no plan.
+    let mut event = event("rest_api_authorized");
+    event["requestContext"]["identity"]["apiKeyId"] = "test-invoke-api-key-id".into();
+    assert_eq!(key(&event), None);
+    // Keys of old accounts are their own ids.
+    event["requestContext"]["identity"]["apiKeyId"] = "secret".into();
+    event["requestContext"]["identity"]["apiKey"] = "secret".into();
+    assert_eq!(key(&event).as_deref(), Some("(hidden)"));
     // A key that was sent is no key that was let in.
-    let mut event = event("rest_api");
+    let mut event = crate::event("rest_api");
     let identity = event["requestContext"]["identity"].as_object_mut();
     identity.expect("who").remove("apiKeyId");
     assert!(event["headers"]["X-API-Key"].is_string());

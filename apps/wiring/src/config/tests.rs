@@ -249,3 +249,49 @@ fn the_text_that_is_no_origin_is_named() {
         assert_eq!(errors, [format!("server.cors_origins: {said} {origin}")]);
     }
 }
+
+#[test]
+fn a_log_level_is_one_for_all_or_for_single_parts_and_never_a_guess() {
+    use tracing::Level;
+    let level = |text: &str| {
+        let toml = format!("{ISSUER}\n[log]\nlevel = {text:?}");
+        read(&toml, &[]).map(|(config, _)| config.log.level)
+    };
+    for (text, usher, sqlx) in [
+        ("info", Some(Level::INFO), Some(Level::INFO)),
+        ("INFO", Some(Level::INFO), Some(Level::INFO)),
+        ("off", None, None),
+        ("info,sqlx=warn", Some(Level::INFO), Some(Level::WARN)),
+        ("off, usher_http=debug", Some(Level::DEBUG), None),
+        ("sqlx=off,debug", Some(Level::DEBUG), None),
+    ] {
+        let level = level(text).unwrap();
+        let most = |target: &str| {
+            [
+                Level::TRACE,
+                Level::DEBUG,
+                Level::INFO,
+                Level::WARN,
+                Level::ERROR,
+            ]
+            .into_iter()
+            .find(|one| level.would_enable(target, one))
+        };
+        assert_eq!((most("usher_http"), most("sqlx")), (usher, sqlx), "{text}");
+    }
+    for text in [
+        "",
+        "info,",
+        ",info",
+        "inof",
+        "3",
+        "info,sqlx",
+        "sqlx=",
+        "=info",
+        "sqlx = warn",
+        "sqlx[query]=debug",
+        "a b=info",
+    ] {
+        assert!(level(text).is_err(), "{text}");
+    }
+}

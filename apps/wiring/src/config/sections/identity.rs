@@ -56,6 +56,11 @@ pub(super) fn identity(reader: &mut Reader) -> IdentityConfig {
         }
         Some(issuers)
     });
+    let needs_typ = |issuer: &Issuer| issuer.settings().require_typ;
+    if trust_gateway && issuers.iter().flatten().any(needs_typ) {
+        let detail = "a gateway hands on no header of a token, in which require_typ looks; one of the two has to go";
+        reader.wrong("identity.trust_gateway", detail.to_owned());
+    }
     let distinct: BTreeSet<_> = prefixes.iter().collect();
     if tables == 0 && (!reader.is_set("identity.issuers") || reader.errors.is_empty()) {
         reader.missing(

@@ -243,17 +243,28 @@ fn log(reader: &mut Reader, terminal: bool) -> LogConfig {
     LogConfig { format, level }
 }
 
-/// A level, for all or for a target. A word that is no level would be a target, and a slip the end of all logs.
+/// Levels, one for all and some for targets. Nothing is guessed: a word that is no level would be a target, and a slip
+/// the end of all logs.
 fn level_of(text: &str) -> Option<Targets> {
-    let is_clear = |part: &str| {
-        let level = part.rsplit('=').next().unwrap_or(part);
-        // Numbers are levels, too, and nobody knows which.
-        level.parse::<LevelFilter>().is_ok() && level.parse::<f64>().is_err()
-    };
-    text.split(',')
-        .all(is_clear)
-        .then(|| text.parse().ok())
-        .flatten()
+    let mut targets = Targets::new();
+    for part in text.split(',').map(str::trim) {
+        let (target, level) = match part.split_once('=') {
+            Some((target, level)) => (Some(target), level),
+            None => (None, part),
+        };
+        // An empty level and numbers are levels, too, and nobody knows which.
+        let is_word = !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let level: LevelFilter = level.parse().ok().filter(|_| is_word)?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_:-".contains(&byte);
+        targets = match target {
+            None => targets.with_default(level),
+            Some(target) if !target.is_empty() && target.bytes().all(is_plain) => {
+                targets.with_target(target, level)
+            }
+            Some(_) => return None,
+        };
+    }
+    Some(targets)
 }
 
 /// A duration or its default, which is spelled as it would be in a file.

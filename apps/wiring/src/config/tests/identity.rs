@@ -367,3 +367,19 @@ fn denied_subjects_are_read_at_the_start() {
     let errors = read(ISSUER, &variable).unwrap_err();
     assert!(errors[0].contains("the file cannot be read"), "{errors:?}");
 }
+
+/// It looks into the token's header, which no gateway hands on.
+#[test]
+fn a_gateway_is_not_believed_where_the_kind_of_token_counts() {
+    let table = ISSUER.replace(
+        "[[identity.issuers]]",
+        "[identity]\ntrust_gateway = true\n[[identity.issuers]]",
+    );
+    assert!(read(&table, &[]).is_ok());
+    let errors = read(&format!("{table}\nrequire_typ = true"), &[]).unwrap_err();
+    assert!(
+        errors.len() == 1
+            && errors[0].starts_with("identity.trust_gateway: a gateway hands on no header"),
+        "{errors:?}"
+    );
+}
