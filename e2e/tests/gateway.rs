@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::{Map, Value, json};
 use usher_testkit::{
+    key_server::{Answer, KeyServer},
     lambda::{Front, LambdaHost, LambdaSpec},
     tokens::TestKey,
 };
@@ -16,12 +17,17 @@ const CLIENT: &str = "1example23456789";
 /// A function over memory that accepts one user pool's tokens, none of which are here, and wants API keys, of which
 /// there are none.
 async fn function(identity: bool, usage: bool) -> LambdaHost {
+    let keys = json!({ "keys": [TestKey::rs256("nobodys").jwk()] });
+    function_with("jwks", &keys.to_string(), identity, usage).await
+}
+
+/// The same with keys from where this setting of the issuer says.
+async fn function_with(name: &str, keys: &str, identity: bool, usage: bool) -> LambdaHost {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    let keys = json!({ "keys": [TestKey::rs256("nobodys").jwk()] });
     let issuer = json!([{
         "kind": "cognito", "region": "eu-west-1", "user_pool_id": "eu-west-1_EXAMPLE00",
-        "client_ids": [CLIENT], "token_use": ["id", "access"], "jwks": keys.to_string(),
+        "client_ids": [CLIENT], "token_use": ["id", "access"], name: keys,
     }]);
     let grants = json!([{ "group": "admins", "actions": ["read"] }]);
     let mut env = vec![
@@ -221,5 +227,18 @@ async fn a_gateway_is_believed_in_what_was_said_and_no_more() {
         let function = function(identity, usage).await;
         let answer = asked(&function, &event("rest_api_authorized", OWN)).await;
         assert_eq!(answer, expected, "identity {identity}, usage {usage}");
+    }
+}
+
+/// The first event must not wait for an issuer, and none is asked where its tokens are not looked at.
+#[tokio::test]
+async fn a_function_has_its_key_sets_before_its_first_event_where_it_needs_them() {
+    let set = json!({ "keys": [TestKey::rs256("nobodys").jwk()] });
+    // A user pool has two names, and asks by each.
+    for (identity, asked) in [(false, 2), (true, 0)] {
+        let server = KeyServer::start(Answer::KeySet(set.to_string())).await;
+        let function = function_with("jwks_uri", &server.uri(), identity, true).await;
+        assert_eq!(server.requests(), asked, "trust_gateway {identity}");
+        drop(function);
     }
 }

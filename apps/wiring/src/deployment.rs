@@ -103,7 +103,7 @@ impl Deployment {
             let keys = prepare(&stores, &config, role).await?;
             Ok::<_, OpenError>((stores, keys))
         };
-        let opened = async { tokio::try_join!(open, ready) };
+        let opened = Box::pin(async { tokio::try_join!(open, ready) });
         let opened = if is_function {
             tokio::time::timeout(INIT, opened)
                 .await

@@ -379,7 +379,8 @@ impl Call<'_> {
         response
     }
 
-    /// The profile's own address, whatever name it was called by.
+    /// The profile's own address, whatever name it was called by. From the address of the request on: a gateway may have
+    /// a stage or a base path in front, which nobody here knows of.
     fn location(&self) -> Option<HeaderValue> {
         /// What a path segment must not contain as it is (RFC 3986, 3.3).
         const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -391,7 +392,7 @@ impl Call<'_> {
             .remove(b':')
             .remove(b'+');
         let segment = utf8_percent_encode(self.user_id.as_str(), SEGMENT);
-        HeaderValue::try_from(format!("/users/{segment}/profile")).ok()
+        HeaderValue::try_from(format!("../{segment}/profile")).ok()
     }
 }
 
