@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     entity_tag::EntityTag,
     json::{
-        Violation,
+        self, Violation,
         portable::{self, MAX_DEPTH, MAX_VIOLATIONS, NotPortable},
     },
     user_id::UserId,
@@ -94,7 +94,7 @@ impl Profile {
         violations.extend(named.and_then(|named| names(&named, user_id).err()));
         violations.extend(portable::other_kind(document));
         // Below half of it there is no need to weigh.
-        if canonical.len() > MAX_WEIGHT / 2 && portable::weight(document) > MAX_WEIGHT {
+        if canonical.len() > MAX_WEIGHT / 2 && json::weight(document) > MAX_WEIGHT {
             violations.push(Violation {
                 pointer: String::new(),
                 detail: TOO_HEAVY.into(),

@@ -82,7 +82,7 @@ impl JwtVerifier {
     }
 
     /// Fetches the key sets of all issuers at once, so that no request has to. One that cannot be had is warned of, and
-    /// asked for again by a request that needs it, 10 s later at the soonest.
+    /// asked for again by the first request that needs it.
     pub async fn make_ready(&self, now: Timestamp) {
         let sources = self
             .issuers

@@ -6,8 +6,11 @@
 
 pub mod number;
 pub mod portable;
+mod weight;
 
 use std::borrow::Cow;
+
+pub(crate) use self::weight::weight;
 
 /// The longest pointer that is told in full.
 pub const MAX_POINTER_BYTES: usize = 512;

@@ -379,8 +379,7 @@ impl Call<'_> {
         response
     }
 
-    /// The profile's own address, whatever name it was called by. From the address of the request on: a gateway may have
-    /// a stage or a base path in front, which nobody here knows of.
+    /// The profile's own address, whatever name it was called by; relative, for a gateway may have a stage in front.
     fn location(&self) -> Option<HeaderValue> {
         /// What a path segment must not contain as it is (RFC 3986, 3.3).
         const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
