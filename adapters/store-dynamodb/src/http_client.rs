@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::config::ConfigBag;
 use aws_smithy_http_client::{
     Builder, Connector,
     proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -25,6 +25,8 @@ use aws_smithy_runtime_api::{
     },
 };
 use tokio::time::{Instant, timeout};
+
+use crate::trust::trusted;
 
 /// A connection that nothing has come over for so long is not used again.
 const FORGOTTEN: Duration = Duration::from_secs(45);
@@ -116,11 +118,15 @@ impl Now {
     }
 }
 
-/// As the SDK makes one when it is not told otherwise, the machine's proxy included.
+/// As the SDK makes one when it is not told otherwise, the machine's proxy included, but for where certificates are
+/// read from.
 fn fresh() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
         let provider = Provider::Rustls(CryptoMode::AwsLc);
         let mut connector = Connector::builder().tls_provider(provider);
+        if let Ok(context) = TlsContext::builder().with_trust_store(trusted()).build() {
+            connector = connector.tls_context(context);
+        }
         connector.set_connector_settings(settings.cloned());
         connector.set_proxy_config(Some(ProxyConfig::from_env()));
         if let Some(components) = components {

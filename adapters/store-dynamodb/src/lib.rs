@@ -29,6 +29,7 @@ mod profiles;
 #[cfg(test)]
 mod properties;
 mod table;
+mod trust;
 mod update;
 mod usage;
 
