@@ -118,6 +118,12 @@ async fn a_port_that_is_taken_is_named_with_exit_code_69() {
     let ended = run(&["dev", "--listen", &address], &[], folder.path()).await;
     assert_eq!(ended.status.code(), Some(69), "{}", ended.stderr);
     assert!(ended.stderr.contains(&wanted), "{}", ended.stderr);
+    let metrics = [("USHER_SERVER__METRICS_LISTEN", address.as_str())];
+    let env: Vec<_> = env.iter().copied().chain(metrics).collect();
+    let ended = run(&["serve", "--listen", "127.0.0.1:0"], &env, folder.path()).await;
+    assert_eq!(ended.status.code(), Some(69), "{}", ended.stderr);
+    let wanted = format!("{wanted}; server.metrics_listen names another address");
+    assert!(ended.stderr.contains(&wanted), "{}", ended.stderr);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use tokio::{
     task::JoinHandle,
 };
 use usher_domain::{
-    ports::{StoreError, StoreErrorKind},
+    ports::{Silent, StoreError, StoreErrorKind, Telemetry},
     time::Timestamp,
 };
 
@@ -68,6 +68,22 @@ struct Remote {
     failing: Arc<AtomicBool>,
     /// Whether it was said that too many wait for this fetch.
     told: Arc<AtomicBool>,
+    listener: Listener,
+}
+
+/// Who is told of each fetch, and whose key set it is.
+#[derive(Clone)]
+struct Listener {
+    telemetry: Arc<dyn Telemetry>,
+    issuer: Arc<str>,
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listener")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How many requests may wait for key sets, whichever issuer they wait for, while there are others
@@ -133,6 +149,10 @@ impl KeySource {
             waiting: Waiting::new(0, true),
             failing: Arc::default(),
             told: Arc::default(),
+            listener: Listener {
+                telemetry: Arc::new(Silent),
+                issuer: "".into(),
+            },
         };
         Self::of(None, Some(remote))
     }
@@ -150,6 +170,14 @@ impl KeySource {
     pub(crate) fn wait_in(&mut self, waiting: &Waiting) {
         if let Some(remote) = &mut self.remote {
             remote.waiting = waiting.clone();
+        }
+    }
+
+    /// Tells of each fetch that it was `issuer` who was asked.
+    pub(crate) fn tell(&mut self, telemetry: Arc<dyn Telemetry>, issuer: &str) {
+        if let Some(remote) = &mut self.remote {
+            let issuer = issuer.into();
+            remote.listener = Listener { telemetry, issuer };
         }
     }
 
@@ -360,7 +388,13 @@ impl Remote {
     /// Once for each fetch, and not for each request that needed it.
     fn tell(&self, fetched: &Result<KeySet, FetchError>) {
         let uri = self.fetch.address();
-        match fetched.as_ref().map_err(FetchError::why) {
+        let why = fetched.as_ref().map_err(FetchError::why);
+        // Where there need not be a key set, its absence is no failure.
+        if !matches!(why, Err(None)) {
+            let Listener { telemetry, issuer } = &self.listener;
+            telemetry.key_set_fetched(issuer, why.is_ok());
+        }
+        match why {
             Ok(set) if set.is_empty() => {
                 tracing::warn!(%uri, "the key set has no key that can be used: its tokens are refused");
             }

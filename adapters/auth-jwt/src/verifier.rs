@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use usher_domain::{
-    ports::{TokenError, TokenVerifier, VouchedClaims},
+    ports::{Telemetry, TokenError, TokenVerifier, VouchedClaims},
     principal::Principal,
     time::Timestamp,
 };
@@ -67,6 +67,16 @@ impl JwtVerifier {
         let waiting = Waiting::new(requests, names.all(|name| Some(name) == first));
         for issuer in &mut self.issuers {
             issuer.keys.wait_in(&waiting);
+        }
+        self
+    }
+
+    /// The same, that tells of each fetch of a key set.
+    #[must_use]
+    pub fn telling(mut self, telemetry: &Arc<dyn Telemetry>) -> Self {
+        for issuer in &mut self.issuers {
+            let name = issuer.settings.name();
+            issuer.keys.tell(Arc::clone(telemetry), name);
         }
         self
     }

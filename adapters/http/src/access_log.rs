@@ -5,13 +5,109 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 use axum::http::{HeaderMap, Method, Uri, Version, header};
 use usher_domain::{json::portable::write_string, time::Timestamp};
 
-use crate::{client::ClientAddress, report::Report, request_id::RequestId};
+use crate::{
+    client::ClientAddress,
+    report::Report,
+    request_id::RequestId,
+    trace_context::{Traced, as_xray},
+};
 
 /// Where access-log lines go.
 pub trait AccessLog: Send + Sync + 'static {
     /// Takes one line, without its line break.
     fn write(&self, line: &str);
+
+    /// Whether lines are wanted at all.
+    fn is_on(&self) -> bool {
+        true
+    }
 }
+
+/// A field of log lines, for the documentation.
+#[derive(Debug, Clone, Copy)]
+pub struct LogField {
+    /// Its name.
+    pub name: &'static str,
+    /// Its unit or form.
+    pub unit: &'static str,
+    /// What it says, and when it is there.
+    pub meaning: &'static str,
+}
+
+pub(crate) const fn field(
+    name: &'static str,
+    unit: &'static str,
+    meaning: &'static str,
+) -> LogField {
+    LogField {
+        name,
+        unit,
+        meaning,
+    }
+}
+
+/// The fields of a line of the access log, in their order.
+pub const ACCESS_LOG_FIELDS: [LogField; 19] = [
+    field("requestId", "UUID", "the answer's `x-request-id`"),
+    field(
+        "requestTime",
+        "`22/Nov/2026:09:50:25 +0000`",
+        "when the request came",
+    ),
+    field("requestTimeEpoch", "ms since 1970", "the same"),
+    field("httpMethod", "text", "the method"),
+    field(
+        "resourcePath",
+        "text",
+        "the route's template, if there is one",
+    ),
+    field("path", "text", "the path as it was sent, without the query"),
+    field(
+        "protocol",
+        "text",
+        "`HTTP/1.1`, `HTTP/2.0`; on Lambda what the gateway says",
+    ),
+    field(
+        "status",
+        "number",
+        "the answer's status; 499 where the client went away first",
+    ),
+    field("responseLength", "bytes", "the answer's body"),
+    field(
+        "responseLatency",
+        "ms",
+        "from the request's head to the answer's",
+    ),
+    field(
+        "integrationLatency",
+        "ms",
+        "the part of it in which the profile store was waited for",
+    ),
+    field("identity.sourceIp", "address", "the client's"),
+    field("identity.userAgent", "text", "what the client calls itself"),
+    field(
+        "identity.apiKeyId",
+        "text",
+        "the id of the API key, never the key",
+    ),
+    field(
+        "authorizer.claims.sub",
+        "text",
+        "the caller's id: the subject, with its issuer's prefix",
+    ),
+    field("usagePlanId", "text", "the plan that counts"),
+    field(
+        "error.code",
+        "text",
+        "the stable code of what went wrong ([errors](errors.md))",
+    ),
+    field("error.message", "text", "API Gateway's words for it"),
+    field(
+        "xrayTraceId",
+        "`1-{8 hex digits}-{24 hex digits}`",
+        "the `Root` of `X-Amzn-Trace-Id`, if it came",
+    ),
+];
 
 /// Takes lines and forgets them.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +115,10 @@ pub struct Discard;
 
 impl AccessLog for Discard {
     fn write(&self, _line: &str) {}
+
+    fn is_on(&self) -> bool {
+        false
+    }
 }
 
 /// What a line needs of a request, which is gone when the answer is there.
@@ -30,6 +130,7 @@ pub(crate) struct Seen {
     version: Version,
     user_agent: Option<header::HeaderValue>,
     address: Option<ClientAddress>,
+    pub(crate) traced: Traced,
 }
 
 impl Seen {
@@ -42,7 +143,16 @@ impl Seen {
             version: request.version(),
             user_agent: user_agent(request.headers()),
             address: request.extensions().get().copied(),
+            traced: Traced::of(request.headers()),
         }
+    }
+
+    pub(crate) fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
     }
 
     pub(crate) fn is_head(&self) -> bool {
@@ -63,6 +173,9 @@ pub(crate) fn record(
     length: Option<u64>,
     latency: Duration,
 ) {
+    if !log.is_on() {
+        return;
+    }
     let mut line = Line(String::with_capacity(640));
     line.text("requestId", &seen.id.to_string());
     line.text("requestTime", &clf(seen.at));
@@ -79,8 +192,8 @@ pub(crate) fn record(
         line.number("responseLength", i64::try_from(length).unwrap_or(i64::MAX));
     }
     line.millis("responseLatency", latency);
-    if let Some(store_time) = report.store_time {
-        line.millis("integrationLatency", store_time);
+    if let Some(store) = report.phases.store {
+        line.millis("integrationLatency", store.took);
     }
     if let Some(ClientAddress(address)) = seen.address {
         line.text("identity.sourceIp", &address.to_string());
@@ -92,8 +205,7 @@ pub(crate) fn record(
         );
     }
     let trail = &report.trail;
-    let key = trail.key.as_ref().map(|key| key.id.as_str());
-    if let Some(id) = key.or(trail.gateway_key.as_deref()) {
+    if let Some(id) = trail.key_id() {
         line.text("identity.apiKeyId", id);
     }
     if let Some(principal) = &report.trail.principal {
@@ -105,6 +217,9 @@ pub(crate) fn record(
     if let Some(error) = report.error {
         line.text("error.code", error.as_str());
         line.text("error.message", error.message());
+    }
+    if let Some(id) = seen.traced.xray {
+        line.text("xrayTraceId", &as_xray(id));
     }
     log.write(&line.finish());
 }

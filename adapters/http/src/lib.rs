@@ -8,6 +8,7 @@ mod access_log;
 mod client;
 mod cors;
 mod credentials;
+mod execution_log;
 mod handlers;
 mod load;
 mod openapi;
@@ -16,19 +17,22 @@ mod rate_limit;
 mod report;
 mod request_id;
 mod router;
+mod server_timing;
 mod stack;
 mod state;
+mod trace_context;
 
-pub use access_log::{AccessLog, Discard};
+pub use access_log::{ACCESS_LOG_FIELDS, AccessLog, Discard, LogField};
 pub use axum::body::Body;
 pub use client::ClientAddress;
 pub use cors::{CorsOrigins, NotAnOrigin};
+pub use execution_log::{EXECUTION, EXECUTION_LOG_FIELDS};
 pub use handlers::profile::{AUDIT, METHODS};
 pub use request_id::{RequestId, RequestIds};
 pub use router::router;
 pub use stack::Stack;
 pub use state::{App, Limits, Settings};
 pub use usher_domain::{
-    ports::{ClaimStyle, VouchedClaims},
+    ports::{ClaimStyle, Silent, VouchedClaims},
     service::Gateway,
 };

@@ -11,6 +11,11 @@ use uuid::Uuid;
 pub struct RequestId(Uuid);
 
 impl RequestId {
+    /// As a number, of 128 bits.
+    pub(crate) const fn as_number(self) -> u128 {
+        self.0.as_u128()
+    }
+
     /// The header's value.
     pub(crate) fn header(self) -> HeaderValue {
         let mut text = Uuid::encode_buffer();

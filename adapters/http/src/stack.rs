@@ -19,6 +19,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -28,14 +29,18 @@ use axum::{
     response::Response,
 };
 use tower::Service;
+use usher_domain::ports::{Answered, Telemetry};
 
 use crate::{
     access_log::{self, AccessLog, Seen},
+    execution_log,
     handlers::{failure, health},
     problem::{ErrorCode, Problem},
-    report::Report,
+    rate_limit,
+    report::{LeftBehind, Report},
     request_id::{RequestId, RequestIds},
     router::router,
+    server_timing,
     state::App,
 };
 
@@ -54,17 +59,23 @@ struct Shared {
     app: App,
     ids: RequestIds,
     log: Arc<dyn AccessLog>,
+    telemetry: Arc<dyn Telemetry>,
 }
 
 impl Stack {
     /// Puts the layers around the Router of `app`.
     #[must_use]
-    pub fn new(app: App, log: Arc<dyn AccessLog>) -> Self {
+    pub fn new(app: App, log: Arc<dyn AccessLog>, telemetry: Arc<dyn Telemetry>) -> Self {
         let router = router(app.clone());
-        let ids = RequestIds::new();
+        let shared = Shared {
+            app,
+            ids: RequestIds::new(),
+            log,
+            telemetry,
+        };
         Self {
             router,
-            shared: Arc::new(Shared { app, ids, log }),
+            shared: Arc::new(shared),
         }
     }
 
@@ -76,13 +87,17 @@ impl Stack {
         let app = &shared.app.0;
         let seen = Seen::of(id, app.clock.now(), &request);
         let cors = app.settings.cors.judge(request.method(), request.headers());
+        let left_behind = LeftBehind::default();
         request.extensions_mut().insert(id);
+        request.extensions_mut().insert(left_behind.clone());
+        // Declared before what is called: it is dropped after it, and finds what that has left behind.
         let unanswered = Unanswered {
             shared,
             seen: Some(seen),
+            left_behind: &left_behind,
         };
         // A server that is busy is not a server that is ill: probes are always answered.
-        let probe = matches!(request.uri().path(), health::LIVE | health::READY);
+        let probe = is_probe(request.uri().path());
         let mut response = match app.load.admit(probe) {
             None => overloaded(id),
             Some(_slot) if target_length(request.uri()) > MAX_TARGET_BYTES => target_too_long(id),
@@ -94,8 +109,11 @@ impl Stack {
                 };
                 match answer {
                     Some(Some(response)) => response,
-                    Some(None) => failed(ErrorCode::Internal, id),
-                    None => failed(ErrorCode::Timeout, id),
+                    Some(None) => {
+                        tracing::error!(requestId = %id, "a request panicked");
+                        failed(ErrorCode::Internal, id, &left_behind)
+                    }
+                    None => failed(ErrorCode::Timeout, id, &left_behind),
                 }
             }
         };
@@ -118,12 +136,54 @@ impl Stack {
             .extensions_mut()
             .remove::<Report>()
             .unwrap_or_default();
+        if let Some(levels) = &report.trail.levels {
+            rate_limit::announce(levels, response.headers_mut());
+        }
         let latency = app.clock.now().since(seen.at);
+        if app.settings.server_timing {
+            server_timing::tell(&report.phases, latency, response.headers_mut());
+        }
         let length = response.body().size_hint().exact();
-        let status = response.status().as_u16();
-        access_log::record(&shared.log, &seen, &report, status, length, latency);
+        shared.record(&seen, &report, response.status().as_u16(), length, latency);
         response
     }
+}
+
+impl Shared {
+    /// Tells everybody who listens that a request is over.
+    fn record(
+        &self,
+        seen: &Seen,
+        report: &Report,
+        status: u16,
+        length: Option<u64>,
+        latency: Duration,
+    ) {
+        access_log::record(&self.log, seen, report, status, length, latency);
+        if let Some(refused) = &report.refused {
+            execution_log::record(seen, report, refused);
+        }
+        // Probes ask about the server; what its callers get is not to be mixed with that.
+        if !is_probe(seen.path()) {
+            self.telemetry.answered(&Answered {
+                request_id: seen.id.as_number(),
+                at: seen.at,
+                method: seen.method(),
+                resource: report.resource,
+                status,
+                latency,
+                phases: report.phases,
+                trail: &report.trail,
+                error: report.error.map(ErrorCode::as_str),
+                rule: report.refused.map(|refused| refused.rule),
+                trace: seen.traced.context,
+            });
+        }
+    }
+}
+
+fn is_probe(path: &str) -> bool {
+    matches!(path, health::LIVE | health::READY)
 }
 
 impl std::fmt::Debug for Stack {
@@ -154,6 +214,7 @@ impl Service<Request<Body>> for Stack {
 struct Unanswered<'a> {
     shared: &'a Shared,
     seen: Option<Seen>,
+    left_behind: &'a LeftBehind,
 }
 
 impl Unanswered<'_> {
@@ -167,9 +228,10 @@ impl Drop for Unanswered<'_> {
         /// nginx's name for it: client closed request.
         const CLIENT_CLOSED: u16 = 499;
         if let Some(seen) = self.seen.take() {
-            let Shared { log, app, .. } = self.shared;
-            let latency = app.0.clock.now().since(seen.at);
-            access_log::record(log, &seen, &Report::default(), CLIENT_CLOSED, None, latency);
+            let report = self.left_behind.take().unwrap_or_default();
+            let latency = self.shared.app.0.clock.now().since(seen.at);
+            self.shared
+                .record(&seen, &report, CLIENT_CLOSED, None, latency);
         }
     }
 }
@@ -204,8 +266,12 @@ fn overloaded(id: RequestId) -> Response {
     report(ErrorCode::Overloaded).attach(problem.into_response(id))
 }
 
-fn failed(code: ErrorCode, id: RequestId) -> Response {
-    report(code).attach(Problem::new(code).into_response(id))
+fn failed(code: ErrorCode, id: RequestId, left_behind: &LeftBehind) -> Response {
+    let report = Report {
+        error: Some(code),
+        ..left_behind.take().unwrap_or_default()
+    };
+    report.attach(Problem::new(code).into_response(id))
 }
 
 fn report(code: ErrorCode) -> Report {

@@ -37,6 +37,8 @@ pub(crate) struct Shared {
 pub struct Settings {
     /// Bounds that hold for every request.
     pub limits: Limits,
+    /// Whether answers tell where their time went.
+    pub server_timing: bool,
     /// Which origins' scripts may read answers.
     pub cors: CorsOrigins,
     /// A key set to be served at `/.well-known/jwks.json`: the development issuer's, and none

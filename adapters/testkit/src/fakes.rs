@@ -3,6 +3,7 @@
 //! An adapter must not depend on another adapter, so the tests of the HTTP surface stand on these.
 //! They pass the conformance suites like any store.
 
+mod telemetry;
 mod usage;
 
 use std::{
@@ -28,7 +29,10 @@ use usher_domain::{
     user_id::UserId,
 };
 
-pub use self::usage::{FakeKeyDirectory, FakePacer, FakeUsageStore};
+pub use self::{
+    telemetry::{FakeTelemetry, Told, ToldAnswer},
+    usage::{FakeKeyDirectory, FakePacer, FakeUsageStore},
+};
 
 /// What the errors of a failing fake say: the context and its cause. No client may ever see it.
 pub const FAULT_SAYS: [&str; 2] = [

@@ -10,6 +10,7 @@
 //! * [`authority`]: a certificate authority, for a key server that speaks TLS.
 //! * [`clock`]: a clock that stands still until it is told otherwise.
 //! * [`lambda`]: a Lambda binary as a process under an emulated Runtime API.
+//! * [`otlp`]: a receiver of traces.
 //! * [`process`]: the server binary as a process.
 //! * [`proxy`]: a network between a program and its database that can be made to fail.
 
@@ -25,6 +26,7 @@ pub mod containers;
 pub mod fakes;
 pub mod key_server;
 pub mod lambda;
+pub mod otlp;
 pub mod process;
 pub mod proxy;
 pub mod tokens;

@@ -278,6 +278,7 @@ impl ServerProcess {
         spec.args.insert(0, "serve".to_owned());
         let defaults = [
             ("USHER_SERVER__LISTEN", "127.0.0.1:0"),
+            ("USHER_SERVER__METRICS_LISTEN", ""),
             ("USHER_LOG__FORMAT", "json"),
         ];
         let defaults = defaults.map(|(name, value)| (name.to_owned(), value.to_owned()));

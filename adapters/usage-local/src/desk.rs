@@ -137,6 +137,7 @@ impl Shared {
             })?;
             match taken {
                 Taken::Granted { receipt, levels } => {
+                    self.telemetry.lease_taken(&account.name.plan, calls.get());
                     let lease = Lease {
                         ends: receipt.window.map_or(*now, |window| window.end),
                         calls: u16::try_from(calls.get()).unwrap_or(u16::MAX),
@@ -146,7 +147,7 @@ impl Shared {
                     if held == Ok(true) {
                         self.remember(*tag, account, *now);
                     } else {
-                        let _ = self.store.give_back(account, receipt).await;
+                        let _ = self.give_back(account, receipt).await;
                     }
                     return held.map(drop);
                 }
@@ -204,9 +205,16 @@ impl Shared {
         let Some(receipt) = quota.and_then(|quota| receipt(held, &quota)) else {
             return;
         };
-        if let Err(error) = self.store.give_back(account, receipt).await {
+        if let Err(error) = self.give_back(account, receipt).await {
             tracing::warn!(%error, "calls of a quota could not be given back and count as spent");
         }
+    }
+
+    async fn give_back(&self, account: &Account, receipt: Receipt) -> Result<(), StoreError> {
+        self.store.give_back(account, receipt).await?;
+        let plan = &account.name.plan;
+        self.telemetry.lease_returned(plan, receipt.tokens.get());
+        Ok(())
     }
 
     /// Puts what the store said where calls find it. `Ok(false)`: the plan has changed meanwhile, so

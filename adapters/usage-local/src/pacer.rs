@@ -6,7 +6,9 @@ use std::{
 
 use async_trait::async_trait;
 use usher_domain::{
-    ports::{Admission, Charge, Clock, Pacer, StoreError, StoreErrorKind, UsageStore},
+    ports::{
+        Admission, Charge, Clock, Pacer, Silent, StoreError, StoreErrorKind, Telemetry, UsageStore,
+    },
     time::Timestamp,
     usage::{
         account::{Levels, LimitKind, Refusals, Refused, bucket_level},
@@ -65,6 +67,7 @@ pub(crate) struct Shared {
     pub(crate) desk: Mutex<Desk>,
     pub(crate) patience: Duration,
     pub(crate) most_leased: NonZeroU32,
+    pub(crate) telemetry: Arc<dyn Telemetry>,
 }
 
 /// One slot that a call is judged by.
@@ -113,6 +116,16 @@ impl LocalPacer {
     /// A pacer that takes quotas from `store`.
     #[must_use]
     pub fn new(store: Arc<dyn UsageStore>, settings: PacerSettings) -> Self {
+        Self::telling(store, settings, Arc::new(Silent))
+    }
+
+    /// The same, that tells of calls which are taken from quotas and given back.
+    #[must_use]
+    pub fn telling(
+        store: Arc<dyn UsageStore>,
+        settings: PacerSettings,
+        telemetry: Arc<dyn Telemetry>,
+    ) -> Self {
         Self(Arc::new(Shared {
             buckets: Buckets::new(settings.most_accounts),
             service: settings
@@ -122,6 +135,7 @@ impl LocalPacer {
             desk: Mutex::default(),
             patience: settings.patience,
             most_leased: settings.most_leased,
+            telemetry,
         }))
     }
 

@@ -1,6 +1,6 @@
 //! `bootstrap`: Usher as a Lambda function.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use http_body_util::BodyExt as _;
@@ -12,24 +12,25 @@ use serde_json::Value;
 use usher_http::Stack;
 use usher_lambda::{answer, event};
 use usher_wiring::{
-    AccessLogLines, Deployment, Role,
+    Deployment, Listeners, Role, Telemetry,
     config::{Config, ConfigError, Sources},
-    init_logging,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let sources = Sources::of_process(None, &candidates());
     let (config, _) = Config::read(sources, false).map_err(|errors| all(&errors))?;
-    init_logging(&config.log);
-    // The sandbox is frozen as soon as the answer is handed over: what is not written by then is
-    // written at the next request, or never.
-    let log = AccessLogLines::immediate(config.log.format);
-    let deployment = Deployment::open(config, &Role::Lambda, Arc::new(log)).await?;
+    let telemetry = Telemetry::start(&config, &Role::Lambda)?;
+    let deployment = Deployment::open(config, &Role::Lambda, Listeners::from(&telemetry)).await?;
     let stack = deployment.stack;
     let serve = service_fn(move |event: LambdaEvent<Value>| {
-        let stack = stack.clone();
-        async move { serve(&stack, &event.payload).await }
+        let (stack, telemetry) = (stack.clone(), telemetry.clone());
+        async move {
+            let answer = serve(&stack, &event.payload).await;
+            // The sandbox is frozen as soon as the answer is handed over.
+            telemetry.flush().await;
+            answer
+        }
     });
     run(serve)
         .await

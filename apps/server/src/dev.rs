@@ -113,6 +113,7 @@ fn configuration(state: &State) -> String {
         "[api]\nid = \"api-id-123\"\nstage = \"prod\"\n\
          [store]\nurl = {:?}\n\
          [usage]\nplans = {}\nkeys = {}\n\
+         [server]\nmetrics_listen = \"\"\n\
          [log]\nformat = \"text\"\n\
          [[identity.issuers]]\nkind = \"oidc\"\nissuer = {DEVELOPMENT_ISSUER:?}\n\
          audiences = [{DEVELOPMENT_AUDIENCE:?}]\njwks_file = {}\n",

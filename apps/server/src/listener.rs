@@ -43,10 +43,11 @@ const MAX_HEAD_BYTES: usize = MAX_HEADER_BYTES + 8 * 1024 + 512;
 /// a connection that sends slowly has some 20 KB of memory.
 const MAX_OPEN_FILES: u64 = 65_536;
 
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+/// Listens; `otherwise` says what to do where that cannot be.
+pub(crate) async fn bind(address: SocketAddr, otherwise: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await
-        .with_context(|| format!("cannot listen on {address}; --listen names another address"))
+        .with_context(|| format!("cannot listen on {address}; {otherwise}"))
         .map_err(Failure::Unavailable)
 }
 
@@ -195,7 +196,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use usher_auth_jwt::DevelopmentKey;
     use usher_wiring::{
-        Deployment, Role,
+        Deployment, Listeners, Role,
         config::{Config, Sources},
     };
 
@@ -210,8 +211,7 @@ mod tests {
         );
         let sources = Sources::default().toml("test", &toml);
         let (config, _) = Config::read(sources, false).expect("a configuration");
-        let log = Arc::new(usher_http::Discard);
-        let deployment = Deployment::open(config, &Role::Server, log).await;
+        let deployment = Deployment::open(config, &Role::Server, Listeners::none()).await;
         deployment.expect("a deployment").stack
     }
 

@@ -6,6 +6,7 @@ mod dev;
 mod exit;
 mod health;
 mod listener;
+mod metrics;
 mod secret;
 mod serve;
 mod token;

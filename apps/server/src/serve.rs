@@ -3,20 +3,19 @@
 use std::{
     io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
-    sync::Arc,
     time::Duration,
 };
 
 use usher_wiring::{
-    AccessLogLines, Deployment, Role,
-    config::{Config, ControlConfig, Effective, Sources},
+    Deployment, Role, Telemetry,
+    config::{Config, ControlConfig, Effective, ServerConfig, Sources},
     init_logging,
 };
 
 use crate::{
     cli::{ConfigArguments, ServeArguments},
     exit::Failure,
-    listener,
+    listener, metrics,
 };
 
 pub(crate) async fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
@@ -38,16 +37,34 @@ pub(crate) async fn run(
     role: Role,
     listening: impl FnOnce(std::net::SocketAddr),
 ) -> Result<(), Failure> {
-    init_logging(&config.log);
-    let (address, patience) = (config.server.listen, config.server.shutdown_timeout);
-    let lines = AccessLogLines::buffered(config.log.format)
-        .map_err(|error| Failure::Unavailable(error.into()))?;
-    let deployment = Deployment::open(config, &role, Arc::new(lines.clone())).await?;
+    let telemetry = Telemetry::start(&config, &role);
+    let telemetry = telemetry.map_err(|error| Failure::Unavailable(error.into()))?;
+    let served = open_and_serve(config, role, &telemetry, listening).await;
+    telemetry.flush().await;
+    served
+}
+
+async fn open_and_serve(
+    config: Config,
+    role: Role,
+    telemetry: &Telemetry,
+    listening: impl FnOnce(std::net::SocketAddr),
+) -> Result<(), Failure> {
+    let ServerConfig {
+        listen,
+        metrics_listen,
+        shutdown_timeout: patience,
+        ..
+    } = config.server;
+    let deployment = Box::pin(Deployment::open(config, &role, telemetry.into())).await?;
     listener::raise_open_files();
-    let listener = listener::bind(address).await?;
+    let listener = listener::bind(listen, "--listen names another address").await?;
     let address = listener
         .local_addr()
         .map_err(|error| Failure::Bug(error.into()))?;
+    if let Some(address) = metrics_listen {
+        metrics::serve(address, telemetry.metrics()).await?;
+    }
     listening(address);
     let returner = deployment.returner();
     let served = listener::serve(listener, deployment.stack, patience).await;
@@ -59,7 +76,6 @@ pub(crate) async fn run(
             "not all calls of quotas were given back in time; the others count as spent"
         );
     }
-    lines.flush();
     served
 }
 

@@ -6,7 +6,7 @@ use usher_domain::{
     service::{ControlError, ControlPlane, FrontDoor, GatewayTrust, ProfileRules, Profiles},
     usage::{assignment::Criterion, plan::UsagePlan},
 };
-use usher_http::{AccessLog, App, Limits, METHODS, Settings, Stack};
+use usher_http::{App, Limits, METHODS, Settings, Stack};
 use usher_usage_local::{KeyCache, LocalPacer, PacerSettings};
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         assignment_problem,
     },
     stores::Stores,
+    telemetry::Listeners,
 };
 
 /// A deployment that could be opened.
@@ -77,15 +78,17 @@ impl Deployment {
     pub async fn open(
         mut config: Config,
         role: &Role,
-        log: Arc<dyn AccessLog>,
+        listeners: Listeners,
     ) -> Result<Self, OpenError> {
+        let Listeners { log, telemetry } = listeners;
         // A quarter of the places are enough for an issuer that changes its keys, and what is left
         // is enough for everybody else when it does not answer.
         let waiting = config.server.max_in_flight.div_ceil(4);
         let issuers = std::mem::take(&mut config.identity.issuers);
         let mut verifier = JwtVerifier::new(issuers)
             .waiting_at_most(waiting)
-            .keeping(&claims(&config.usage));
+            .keeping(&claims(&config.usage))
+            .telling(&telemetry);
         let is_function = matches!(role, Role::Lambda);
         if is_function {
             verifier = verifier.frozen_between_requests();
@@ -124,7 +127,8 @@ impl Deployment {
             },
             ..PacerSettings::default()
         };
-        let pacer = Arc::new(LocalPacer::new(stores.usage, pacer));
+        let told = Arc::clone(&telemetry);
+        let pacer = Arc::new(LocalPacer::telling(stores.usage, pacer, told));
         let front_door = FrontDoor::new(
             Arc::new(verifier),
             Arc::new(keys),
@@ -151,6 +155,7 @@ impl Deployment {
         };
         let settings = Settings {
             limits,
+            server_timing: config.server.server_timing,
             cors: config.server.cors_origins,
             development_jwks: match role {
                 Role::Development { jwks } => Some(jwks.clone()),
@@ -166,7 +171,7 @@ impl Deployment {
         let profiles = Profiles::new(stores.profiles, rules);
         let app = App::new(front_door, profiles, Arc::new(SystemClock), settings);
         Ok(Self {
-            stack: Stack::new(app, log),
+            stack: Stack::new(app, log, telemetry),
             pacer,
         })
     }

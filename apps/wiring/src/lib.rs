@@ -10,12 +10,13 @@ mod database;
 mod deadline;
 mod deployment;
 mod keys_file;
-mod log;
 mod plans_file;
 mod stores;
+mod telemetry;
 
 pub use clock::SystemClock;
 pub use deployment::{Deployment, OpenError, Returner, Role, migrate, open_control};
 pub use keys_file::{KeysProblem, parse_keys};
-pub use log::{AccessLogLines, init_logging};
 pub use plans_file::parse_plans;
+pub use telemetry::{Listeners, Telemetry, init_logging};
+pub use usher_telemetry::Metrics;

@@ -6,7 +6,7 @@ use super::{
     grant::{Attributes, Grant},
     policy::{Action, Policy, RequiredScopes},
 };
-use crate::{principal::Principal, user_id::UserId};
+use crate::{ports::Rule, principal::Principal, user_id::UserId};
 
 /// What was decided. There is no third answer and no error: what is unclear is denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +81,18 @@ pub enum DenyReason {
     NotYourProfile,
     /// The action concerns the whole profile, and the grants a part of it.
     PartOnly,
+}
+
+impl DenyReason {
+    /// The rule that denied it.
+    #[must_use]
+    pub const fn rule(&self) -> Rule {
+        match self {
+            Self::InsufficientScope { .. } => Rule::Scopes,
+            Self::NotYourProfile => Rule::Owner,
+            Self::PartOnly => Rule::Grants,
+        }
+    }
 }
 
 /// May `principal` do `action` to the profile of `target`?

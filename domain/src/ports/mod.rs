@@ -13,6 +13,7 @@ mod key_store;
 mod pacer;
 mod profile_schema;
 mod profile_store;
+mod telemetry;
 mod token_verifier;
 mod usage_store;
 
@@ -26,5 +27,6 @@ pub use key_store::{
 pub use pacer::{Admission, Charge, Pacer, Spender};
 pub use profile_schema::ProfileSchema;
 pub use profile_store::{Deleted, Expected, ProfileStore, Put, StoredProfile, Version};
+pub use telemetry::{Answered, Concern, Phase, Phases, Rule, Silent, Telemetry, TraceContext};
 pub use token_verifier::{ClaimStyle, TokenError, TokenVerifier, VouchedClaims};
 pub use usage_store::{AccountPage, Receipt, Taken, UsageStore};

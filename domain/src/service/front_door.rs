@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::gateway::{Gateway, GatewayTrust};
 use crate::{
     ports::{
-        Admission, Charge, Clock, DeniedSubjects, KeyDirectory, Pacer, Spender, StoreError,
+        Admission, Charge, Clock, DeniedSubjects, KeyDirectory, Pacer, Rule, Spender, StoreError,
         TokenError, TokenVerifier,
     },
     principal::Principal,
@@ -68,6 +68,17 @@ pub struct Trail {
     pub plan: Option<Arc<PlanInForce>>,
     /// What is left of the limits that the call is held to.
     pub levels: Option<Levels>,
+    /// When it was known whose token it is.
+    pub verified: Option<Timestamp>,
+}
+
+impl Trail {
+    /// The id of the key, whoever has looked at it.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        let key = self.key.as_ref().map(|key| key.id.as_str());
+        key.or(self.gateway_key.as_deref())
+    }
 }
 
 /// Why a request was not let in.
@@ -87,6 +98,23 @@ pub enum Refusal {
     Limited(Refused),
     /// The key store or the usage store did not answer.
     Store(StoreError),
+}
+
+impl Refusal {
+    /// The rule that refused; `None` where no rule could be asked.
+    #[must_use]
+    pub const fn rule(&self) -> Option<Rule> {
+        match self {
+            Self::MissingToken | Self::Token(TokenError::Invalid(_) | TokenError::Expired) => {
+                Some(Rule::Token)
+            }
+            Self::Token(TokenError::KeySetUnavailable { .. }) | Self::Store(_) => None,
+            Self::DeniedSubject => Some(Rule::DeniedSubject),
+            Self::InvalidApiKey => Some(Rule::ApiKey),
+            Self::NoSuchPlan(_) => Some(Rule::AssignedPlan),
+            Self::Limited(refused) => Some(Rule::of(refused.by)),
+        }
+    }
 }
 
 impl FrontDoor {
@@ -146,6 +174,7 @@ impl FrontDoor {
         let now = clock.now();
         let principal = self.caller(&credentials, now).await?;
         trail.principal = Some(Arc::clone(&principal));
+        trail.verified = Some(clock.now());
         if let Some(denied) = &self.denied
             && denied.denies(&principal, now).await
         {

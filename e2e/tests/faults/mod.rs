@@ -35,8 +35,16 @@ struct Bench {
 
 impl Bench {
     async fn over(store_url: &str) -> Self {
+        Self::telling(store_url, "info").await
+    }
+
+    /// The same, that logs at this level.
+    async fn telling(store_url: &str, level: &str) -> Self {
         let (folder, issuer) = (tempfile::tempdir().expect("a folder"), TestIssuer::new());
-        let server = ServerProcess::start(spec(store_url, &issuer, &folder)).await;
+        let mut spec = spec(store_url, &issuer, &folder);
+        let level = ("USHER_LOG__LEVEL".to_owned(), level.to_owned());
+        spec.env.push(level);
+        let server = ServerProcess::start(spec).await;
         Self {
             issuer,
             client: client(),

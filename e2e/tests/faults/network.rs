@@ -46,6 +46,7 @@ over_each_database! {
     reads_are_answered_though_their_connections_are_lost,
     a_write_whose_answer_is_lost_is_sent_once_and_is_503,
     a_request_is_504_when_its_own_time_is_up,
+    nothing_secret_is_written_at_any_level_while_the_store_fails,
 }
 
 /// How often something was sent that has to be waited for.
@@ -107,6 +108,56 @@ async fn is_over(bench: &Bench) {
         "{:?}",
         back.elapsed()
     );
+}
+
+/// Drivers have logs of their own, in which statements, items and addresses are.
+async fn nothing_secret_is_written_at_any_level_while_the_store_fails(store: Store) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = store.fresh(folder.path()).await;
+    let (proxy, url) = proxied(&url).await;
+    let bench = Bench::telling(&url, "trace").await;
+    let (body, patch) = (
+        format!(r#"{{"n":"{MARK}"}}"#),
+        format!(r#"{{"m":"{MARK}"}}"#),
+    );
+    let everything = async || {
+        for request in [
+            bench.put("alice", &body),
+            bench.patch("alice", &patch),
+            bench.get("alice"),
+            bench.delete("alice"),
+        ] {
+            timed(request).await;
+        }
+    };
+    everything().await;
+    for weather in [Weather::Stalled, Weather::Down] {
+        proxy.set(weather);
+        everything().await;
+        proxy.set(Weather::Fair);
+        is_over(&bench).await;
+    }
+    let output = bench.server.output();
+    assert!(
+        output.contains("a store did not serve"),
+        "the faults are told: {output}"
+    );
+    let token = bench.issuer.token("alice");
+    let signature = token.rsplit('.').next().expect("a signature");
+    let password = url
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('@'));
+    let password = password.and_then(|(name, _)| name.split_once(':'));
+    let mut secrets = vec![MARK, url.as_str(), signature];
+    if let Some((_, password)) = password {
+        let part = format!(":{password}@");
+        assert!(!output.contains(&part), "{part} in {output}");
+        secrets.push("password=");
+    }
+    for secret in secrets {
+        let line = output.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret}");
+    }
 }
 
 async fn while_nothing_comes_back_everything_is_503_in_time_and_then_it_is_over(store: Store) {

@@ -21,4 +21,5 @@ mod refresh;
 mod rotation;
 mod samples;
 mod support;
+mod telling;
 mod verifier;

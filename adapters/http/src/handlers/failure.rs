@@ -27,9 +27,7 @@ pub(crate) fn of_refusal(refusal: Refusal, id: RequestId) -> Problem {
             HeaderValue::from_static("Bearer realm=\"usher\""),
         ),
         Refusal::Token(TokenError::Invalid(why)) => invalid_token(ErrorCode::InvalidToken, why),
-        Refusal::Token(TokenError::Expired) => {
-            invalid_token(ErrorCode::TokenExpired, "the token has expired")
-        }
+        Refusal::Token(TokenError::Expired) => invalid_token(ErrorCode::TokenExpired, EXPIRED),
         // RFC 6750, section 3.1: a token that was revoked is an invalid one.
         Refusal::DeniedSubject => invalid_token(
             ErrorCode::InvalidToken,
@@ -54,6 +52,18 @@ pub(crate) fn of_refusal(refusal: Refusal, id: RequestId) -> Problem {
         Refusal::Store(error) => of_store(&error, id),
     }
 }
+
+/// What of the rule was not met, where that is told.
+pub(crate) const fn why(refusal: &Refusal) -> Option<&'static str> {
+    match refusal {
+        Refusal::Token(TokenError::Invalid(why)) => Some(why),
+        Refusal::Token(TokenError::Expired) => Some(EXPIRED),
+        Refusal::MissingToken => Some("there is none"),
+        _ => None,
+    }
+}
+
+const EXPIRED: &str = "the token has expired";
 
 /// 401 with the reason that RFC 6750 has room for. The reasons are our own sentences: they repeat
 /// nothing of the token.

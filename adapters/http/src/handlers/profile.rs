@@ -13,6 +13,7 @@ use usher_domain::{
     access::{Action, Attributes, Basis, Permit},
     entity_tag::{EntityTag, Preconditions},
     patch::Patch,
+    ports::{Phase, Rule},
     principal::Principal,
     profile::Profile,
     service::{Authorized, ProfileFailure, Read, Written},
@@ -23,8 +24,7 @@ use super::{failure, options, tags};
 use crate::{
     credentials,
     problem::{ErrorCode, Problem},
-    rate_limit,
-    report::Report,
+    report::{LeftBehind, Refused, Report, Reporting},
     request_id::RequestId,
     state::App,
 };
@@ -77,21 +77,19 @@ fn name(method: &Method) -> &'static str {
 pub(crate) async fn handle(
     State(app): State<App>,
     Extension(id): Extension<RequestId>,
+    Extension(left_behind): Extension<LeftBehind>,
     request: Request<Body>,
 ) -> Response {
-    let mut report = Report::of(RESOURCE);
-    let result = judge(&app, id, request, &mut report).await;
-    let mut response = match result {
+    let mut reporting = Reporting::new(Report::of(RESOURCE), left_behind);
+    let result = judge(&app, id, request, &mut reporting.report).await;
+    let response = match result {
         Ok(response) => response,
         Err(problem) => {
-            report.error = Some(problem.code());
+            reporting.report.error = Some(problem.code());
             problem.into_response(id)
         }
     };
-    if let Some(levels) = &report.trail.levels {
-        rate_limit::announce(levels, response.headers_mut());
-    }
-    report.attach(response)
+    reporting.attach(response)
 }
 
 /// Whom the path names.
@@ -116,23 +114,32 @@ async fn judge(
     let action = action(request.method()).ok_or_else(|| failure::method_not_allowed(ALLOWED))?;
     let target = target(request.uri())?;
     let (parts, body) = request.into_parts();
+    let clock = &*app.0.clock;
     let principal = {
-        let mut credentials = credentials::of(&parts.headers)
-            .map_err(|why| failure::invalid_token(ErrorCode::InvalidToken, why.0))?;
+        let mut credentials = credentials::of(&parts.headers).map_err(|why| {
+            report.refused = Some(Refused {
+                rule: Rule::Token,
+                why: Some(why.0),
+            });
+            failure::invalid_token(ErrorCode::InvalidToken, why.0)
+        })?;
         credentials.gateway = parts.extensions.get();
-        let admitted = app
-            .0
-            .front_door
-            .admit(
-                credentials,
-                name(&parts.method),
-                &*app.0.clock,
-                &mut report.trail,
-            )
+        let came = clock.now();
+        let door = &app.0.front_door;
+        let admitted = door
+            .admit(credentials, name(&parts.method), clock, &mut report.trail)
             .await;
-        admitted.map_err(|refusal| failure::of_refusal(refusal, id))?
+        report.left_the_door(came, clock.now());
+        admitted.map_err(|refusal| {
+            report.refused = refusal.rule().map(|rule| Refused {
+                rule,
+                why: failure::why(&refusal),
+            });
+            failure::of_refusal(refusal, id)
+        })?
     };
     let user_id = resolve(target, &principal)?;
+    let asked = clock.now();
     let authorized = app
         .0
         .profiles
@@ -142,8 +149,15 @@ async fn judge(
                 authorized.for_the_whole_profile(action, &preconditions(&parts.headers))
             }
             _ => Ok(authorized),
-        })
-        .map_err(failure::of_denial)?;
+        });
+    report.phases.decision = Some(Phase::between(asked, clock.now()));
+    let authorized = authorized.map_err(|reason| {
+        report.refused = Some(Refused {
+            rule: reason.rule(),
+            why: None,
+        });
+        failure::of_denial(reason)
+    })?;
     audit(id, &principal, action, &user_id, authorized.permit());
     let call = Call {
         app,
@@ -319,7 +333,7 @@ impl Call<'_> {
         let clock = &self.app.0.clock;
         let asked = clock.now();
         let result = work.await;
-        report.store_time = Some(clock.now().since(asked));
+        report.phases.store = Some(Phase::between(asked, clock.now()));
         result.map_err(|why| failure::of_profile(why, self.max_bytes(), self.user_id, self.id))
     }
 

@@ -26,4 +26,5 @@ mod secrets;
 mod slow_bodies;
 mod support;
 mod targets;
+mod telemetry;
 mod user_ids;

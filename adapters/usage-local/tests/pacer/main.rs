@@ -8,3 +8,4 @@ mod plans;
 mod quotas;
 mod store;
 mod support;
+mod telling;

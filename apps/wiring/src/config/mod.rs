@@ -13,7 +13,8 @@ mod tests;
 pub use reader::{ConfigError, parse_duration};
 pub(crate) use sections::assignment_problem;
 pub use sections::{
-    Config, ControlConfig, DynamoConfig, IdentityConfig, LogConfig, LogFormat, ProfileConfig,
-    ServerConfig, StoreConfig, StoreUrl, UsageConfig, UsageStoreConfig,
+    Config, ControlConfig, DynamoConfig, IdentityConfig, LogConfig, LogFormat, MetricsConfig,
+    ProfileConfig, ServerConfig, StoreConfig, StoreUrl, TracesConfig, UsageConfig,
+    UsageStoreConfig,
 };
 pub use source::{Effective, Source, Sources};

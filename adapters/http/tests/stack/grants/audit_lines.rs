@@ -18,7 +18,7 @@ async fn every_access_by_a_grant_leaves_one_line_without_a_value() {
     world
         .ask(Ask::get(ALICE).token("user:sam;group:sales"))
         .await;
-    assert_eq!(events.take(), "");
+    assert_eq!(events.take_audit(), "");
 
     for (ask, token, action, attributes) in [
         (Ask::get(ALICE), SUPPORT, "read", "email,name"),
@@ -32,7 +32,7 @@ async fn every_access_by_a_grant_leaves_one_line_without_a_value() {
     ] {
         let answer = world.ask(ask.token(token)).await;
         assert!(answer.status.is_success(), "{answer:?}");
-        let text = events.take();
+        let text = events.take_audit();
         let line: Value = serde_json::from_str(text.trim_end()).expect("one line of JSON");
         let (principal, group) = token.split_once(";group:").expect("a group");
         assert_eq!(line["target"], "usher::audit", "{text}");
@@ -58,7 +58,7 @@ async fn an_owner_who_may_write_what_is_read_only_by_a_grant_leaves_a_line_for_e
     let own = || Ask::put("/users/ada/profile", json!({"tier": "gold"}).to_string());
     let answer = world.ask(own().token(ADMINS)).await;
     assert_eq!(answer.status, StatusCode::CREATED);
-    let line: Value = serde_json::from_str(&events.take()).expect("one line of JSON");
+    let line: Value = serde_json::from_str(&events.take_audit()).expect("one line of JSON");
     let told = ["targetUserId", "grants", "action", "attributes"].map(|name| &line[name]);
     assert_eq!(told, ["ada", "group:admins", "write", "*"]);
 
@@ -68,5 +68,5 @@ async fn an_owner_who_may_write_what_is_read_only_by_a_grant_leaves_a_line_for_e
     assert_eq!(read.status, StatusCode::OK);
     let plain = Ask::put("/users/sam/profile", "{}").token(SUPPORT);
     assert!(world.ask(plain).await.status.is_success());
-    assert_eq!(events.take(), "");
+    assert_eq!(events.take_audit(), "");
 }

@@ -51,7 +51,7 @@ proptest! {
         };
         let ask = request.ask(TOKEN, text, |_| profile.clone());
         let answer = runtime().block_on(world.ask(ask));
-        let text = events.take();
+        let text = events.take_audit();
         if is_refused(&request.method(), &answer) {
             prop_assert_eq!(text, "");
             return Ok(());

@@ -22,6 +22,14 @@ impl Events {
         (events, tracing::subscriber::set_default(subscriber))
     }
 
+    /// The audit lines among them: a refusal has a line of its own besides.
+    pub(crate) fn take_audit(&self) -> String {
+        let text = self.take();
+        let of_audit = |line: &&str| line.contains("\"target\":\"usher::audit\"");
+        let lines: Vec<_> = text.lines().filter(of_audit).collect();
+        lines.join("\n")
+    }
+
     /// What was written since the last time.
     pub(crate) fn take(&self) -> String {
         let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -25,8 +25,8 @@ use usher_http::{AccessLog, App, CorsOrigins, Limits, Settings, Stack};
 use usher_testkit::{
     clock::FakeClock,
     fakes::{
-        FakeDeniedSubjects, FakeKeyDirectory, FakePacer, FakeProfileStore, FakeUsageStore,
-        PlainTokens,
+        FakeDeniedSubjects, FakeKeyDirectory, FakePacer, FakeProfileStore, FakeTelemetry,
+        FakeUsageStore, PlainTokens,
     },
 };
 
@@ -54,6 +54,7 @@ pub(crate) struct Setup {
     pub(crate) trust: GatewayTrust,
     pub(crate) limits: Limits,
     pub(crate) cors: CorsOrigins,
+    pub(crate) server_timing: bool,
     pub(crate) development_jwks: Option<String>,
 }
 
@@ -73,6 +74,7 @@ impl Default for Setup {
                 max_in_flight: Some(64),
             },
             cors: CorsOrigins::default(),
+            server_timing: false,
             development_jwks: None,
         }
     }
@@ -108,6 +110,7 @@ pub(crate) struct World {
     pub(crate) usage: Arc<FakeUsageStore>,
     pub(crate) keys: Arc<FakeKeyDirectory>,
     pub(crate) log: Arc<Lines>,
+    pub(crate) told: Arc<FakeTelemetry>,
     plan: Arc<PlanInForce>,
 }
 
@@ -199,6 +202,7 @@ impl Setup {
         let profiles = Arc::new(FakeProfileStore::new());
         let usage = Arc::new(FakeUsageStore::new());
         let log = Arc::new(Lines::default());
+        let told = Arc::new(FakeTelemetry::default());
         let policy = UsagePolicy {
             key_required: self.needs_key,
             assign: self.assign.into(),
@@ -218,12 +222,14 @@ impl Setup {
             Arc::clone(&clock) as _,
             Settings {
                 limits: self.limits,
+                server_timing: self.server_timing,
                 cors: self.cors,
                 development_jwks: self.development_jwks,
             },
         );
         World {
-            stack: Stack::new(app, Arc::clone(&log) as _),
+            stack: Stack::new(app, Arc::clone(&log) as _, Arc::clone(&told) as _),
+            told,
             clock,
             profiles,
             usage,

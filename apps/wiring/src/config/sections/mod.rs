@@ -4,11 +4,12 @@ mod access;
 mod identity;
 mod profile;
 mod store;
+mod telemetry;
 mod usage;
 
 use std::{net::SocketAddr, time::Duration};
 
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::Targets;
 use usher_auth_jwt::{Issuer, KEY_SET_TIMEOUT};
 use usher_domain::{
     access::Policy,
@@ -50,6 +51,29 @@ pub struct Config {
     pub usage: UsageConfig,
     /// `[log]`
     pub log: LogConfig,
+    /// `[metrics]`
+    pub metrics: MetricsConfig,
+    /// `[traces]`, if there are to be any.
+    pub traces: Option<TracesConfig>,
+}
+
+/// `[traces]`
+#[derive(Debug, Clone)]
+pub struct TracesConfig {
+    /// Where OTLP is taken over gRPC.
+    pub otlp_endpoint: String,
+    /// The share of traces that are recorded, from 0 to 1, where the caller has not decided.
+    pub sample_ratio: f64,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone)]
+pub struct MetricsConfig {
+    /// Whether metrics are written for CloudWatch; `None` where that depends on what runs: a function does, a server does
+    /// not.
+    pub emf: Option<bool>,
+    /// CloudWatch's namespace.
+    pub namespace: String,
 }
 
 /// `[server]`
@@ -57,6 +81,10 @@ pub struct Config {
 pub struct ServerConfig {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where Prometheus may ask for metrics, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Whether answers tell where their time went.
+    pub server_timing: bool,
     /// How long a request may take.
     pub request_timeout: Duration,
     /// How long requests in flight may take after SIGTERM.
@@ -74,6 +102,8 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// What is told of which part.
     pub level: Targets,
+    /// Whether each request has a line.
+    pub access: bool,
 }
 
 /// How log lines look.
@@ -117,7 +147,9 @@ impl Config {
         }
         let access = access::access(&mut reader, &identity.issuers);
         let usage = usage::usage(&mut reader, &api, store.as_ref(), &identity.issuers);
-        let log = log(&mut reader, terminal);
+        let log = telemetry::log(&mut reader, terminal);
+        let metrics = telemetry::metrics(&mut reader);
+        let traces = telemetry::traces(&mut reader);
         reader.refuse_unknown(&[""]);
         match (store, reader.errors.is_empty()) {
             (Some(store), true) => Ok((
@@ -130,6 +162,8 @@ impl Config {
                     access,
                     usage,
                     log,
+                    metrics,
+                    traces,
                 },
                 reader.effective,
             )),
@@ -163,7 +197,7 @@ impl ControlConfig {
         let mut reader = Reader::new(sources);
         let store = store::store(&mut reader);
         let (usage_store, offsets, assigned) = usage::control(&mut reader, store.as_ref());
-        let log = log(&mut reader, terminal);
+        let log = telemetry::log(&mut reader, terminal);
         // A misspelt store.url must not migrate the default, nor make keys there.
         reader.refuse_unknown(&["store.", "usage.", "log."]);
         match (store, reader.errors.is_empty()) {
@@ -199,6 +233,8 @@ impl ServerConfig {
 
 fn server(reader: &mut Reader) -> ServerConfig {
     let listen = reader.address("server.listen");
+    let metrics_listen = metrics_listen(reader);
+    let server_timing = reader.flag("server.server_timing");
     let request_timeout = reader.duration("server.request_timeout");
     let shutdown_timeout = reader.duration("server.shutdown_timeout");
     let max_in_flight = reader.number("server.max_in_flight", 1..=1_000_000);
@@ -210,10 +246,30 @@ fn server(reader: &mut Reader) -> ServerConfig {
     });
     ServerConfig {
         listen: reader.default("server.listen", listen, ([0, 0, 0, 0], 8080).into()),
+        metrics_listen,
+        server_timing: reader.default("server.server_timing", server_timing, false),
         request_timeout: duration(reader, "server.request_timeout", request_timeout, "10s"),
         shutdown_timeout: duration(reader, "server.shutdown_timeout", shutdown_timeout, "20s"),
         max_in_flight: size(reader.default("server.max_in_flight", max_in_flight, 1024)),
         cors_origins,
+    }
+}
+
+/// An address, and none where it is empty.
+fn metrics_listen(reader: &mut Reader) -> Option<SocketAddr> {
+    const KEY: &str = "server.metrics_listen";
+    match reader.text(KEY).as_deref() {
+        None => Some(reader.default(KEY, None, ([127, 0, 0, 1], 9464).into())),
+        Some("") => None,
+        Some(text) => {
+            let address = text.parse().ok();
+            if address.is_none() {
+                let detail =
+                    "must be an address and a port, such as 127.0.0.1:9464, or \"\" for none";
+                reader.wrong(KEY, detail.to_owned());
+            }
+            address
+        }
     }
 }
 
@@ -223,48 +279,6 @@ fn api(reader: &mut Reader) -> ApiStage {
         api_id: reader.default("api.id", id, String::new()).into(),
         stage: reader.default("api.stage", stage, String::new()).into(),
     }
-}
-
-fn log(reader: &mut Reader, terminal: bool) -> LogConfig {
-    let formats = [("json", LogFormat::Json), ("text", LogFormat::Text)];
-    let format = reader.word("log.format", &formats).unwrap_or_else(|| {
-        let (name, format) = formats[usize::from(terminal)];
-        reader.default("log.format", None, name.to_owned());
-        format
-    });
-    let level = reader.text("log.level");
-    let level = reader.default("log.level", level, "info".to_owned());
-    let level = level_of(&level).unwrap_or_else(|| {
-        let detail =
-            "must be error, warn, info, debug, trace, off, or a filter such as info,sqlx=warn";
-        reader.wrong("log.level", detail.to_owned());
-        Targets::default()
-    });
-    LogConfig { format, level }
-}
-
-/// Levels, one for all and some for targets. Nothing is guessed: a word that is no level would be a target, and a slip
-/// the end of all logs.
-fn level_of(text: &str) -> Option<Targets> {
-    let mut targets = Targets::new();
-    for part in text.split(',').map(str::trim) {
-        let (target, level) = match part.split_once('=') {
-            Some((target, level)) => (Some(target), level),
-            None => (None, part),
-        };
-        // An empty level and numbers are levels, too, and nobody knows which.
-        let is_word = !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_alphabetic());
-        let level: LevelFilter = level.parse().ok().filter(|_| is_word)?;
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_:-".contains(&byte);
-        targets = match target {
-            None => targets.with_default(level),
-            Some(target) if !target.is_empty() && target.bytes().all(is_plain) => {
-                targets.with_target(target, level)
-            }
-            Some(_) => return None,
-        };
-    }
-    Some(targets)
 }
 
 /// A duration or its default, which is spelled as it would be in a file.
