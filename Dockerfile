@@ -22,6 +22,8 @@ RUN roots=$(cargo metadata --no-deps --offline --format-version 1 | grep -o '"sr
 
 FROM ${BUILD_IMAGE} AS dependencies
 ARG PROFILE=release
+# What only a second build in the same place, or a debugger there, would read.
+ENV CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=none
 WORKDIR /usher
 COPY --from=manifests /usher .
 RUN cargo build --locked --package usher-server --profile "$PROFILE"

@@ -3,6 +3,7 @@ pub(crate) mod docs;
 pub(crate) mod failure;
 pub(crate) mod health;
 pub(crate) mod profile;
+mod target;
 
 use axum::{
     body::Body,

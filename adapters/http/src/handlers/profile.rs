@@ -4,11 +4,10 @@ use axum::{
     Extension,
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header},
     response::Response,
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use usher_domain::{
     access::{Action, Attributes, Basis, Permit},
     entity_tag::{EntityTag, Preconditions},
@@ -17,10 +16,13 @@ use usher_domain::{
     principal::Principal,
     profile::Profile,
     service::{Authorized, ProfileFailure, Read, Written},
-    user_id::{UserId, UserIdError},
+    user_id::UserId,
 };
 
-use super::{failure, options, tags};
+use super::{
+    failure, options, tags,
+    target::{self, Target},
+};
 use crate::{
     credentials,
     problem::{ErrorCode, Problem},
@@ -41,8 +43,6 @@ pub(crate) const PATCHES: HeaderValue = HeaderValue::from_static(
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The target of audit lines, which are written at every log level.
 pub const AUDIT: &str = "usher::audit";
-/// In place of a user id: the caller's own.
-const ME: &str = "me";
 
 /// What a method does; `None` when the route does not have it.
 fn action(method: &Method) -> Option<Action> {
@@ -92,12 +92,6 @@ pub(crate) async fn handle(
     reporting.attach(response)
 }
 
-/// Whom the path names.
-enum Target {
-    Me,
-    User(UserId),
-}
-
 /// The order of judgement, the same everywhere: user id, token, key, limits, access, then media
 /// type, size, syntax and content of the body, then the store.
 async fn judge(
@@ -112,7 +106,7 @@ async fn judge(
         return Ok(response);
     }
     let action = action(request.method()).ok_or_else(|| failure::method_not_allowed(ALLOWED))?;
-    let target = target(request.uri())?;
+    let target = Target::of(request.uri())?;
     let (parts, body) = request.into_parts();
     let clock = &*app.0.clock;
     let principal = {
@@ -138,7 +132,7 @@ async fn judge(
             failure::of_refusal(refusal, id)
         })?
     };
-    let user_id = resolve(target, &principal)?;
+    let user_id = target.resolve(&principal)?;
     let asked = clock.now();
     let authorized = app
         .0
@@ -202,44 +196,6 @@ fn audit(id: RequestId, principal: &Principal, action: Action, target: &UserId, 
     );
 }
 
-fn target(uri: &Uri) -> Result<Target, Problem> {
-    let invalid = || Problem::new(ErrorCode::InvalidUserId);
-    let segment = uri
-        .path()
-        .strip_prefix("/users/")
-        .and_then(|rest| rest.strip_suffix("/profile"))
-        .ok_or_else(invalid)?;
-    // Decoded exactly once: what is still encoded afterwards is part of the id.
-    let decoded = percent_decode_str(segment)
-        .decode_utf8()
-        .map_err(|_| invalid().detail("The user id is not UTF-8."))?;
-    if decoded == ME {
-        return Ok(Target::Me);
-    }
-    match UserId::parse(&decoded) {
-        Ok(user_id) => Ok(Target::User(user_id)),
-        Err(UserIdError::Empty) => Err(Problem::new(ErrorCode::MissingParameter)),
-        Err(error) => Err(invalid().detail(sentence(error))),
-    }
-}
-
-fn resolve(target: Target, principal: &Principal) -> Result<UserId, Problem> {
-    match target {
-        Target::User(user_id) => Ok(user_id),
-        // An issuer may name subjects that no profile can belong to.
-        Target::Me => UserId::parse(&principal.id)
-            .map_err(|error| Problem::new(ErrorCode::InvalidUserId).detail(sentence(error))),
-    }
-}
-
-fn sentence(error: UserIdError) -> String {
-    let said = error.to_string();
-    let mut letters = said.chars();
-    letters.next().map_or_else(String::new, |first| {
-        format!("{}{}.", first.to_uppercase(), letters.as_str())
-    })
-}
-
 /// An authorized call: nothing but the body and the store can refuse it now.
 struct Call<'a> {
     app: &'a App,
@@ -284,7 +240,7 @@ impl Call<'_> {
             return Ok(self.answer(StatusCode::OK, view.as_ref()));
         }
         let mut response = self.answer(StatusCode::CREATED, view.as_ref());
-        if let Some(location) = self.location() {
+        if let Some(location) = target::location(self.user_id) {
             response.headers_mut().insert(header::LOCATION, location);
         }
         Ok(response)
@@ -391,21 +347,6 @@ impl Call<'_> {
         headers.insert(header::CONTENT_TYPE, JSON);
         describe(profile.tag(), headers);
         response
-    }
-
-    /// The profile's own address, whatever name it was called by; relative, for a gateway may have a stage in front.
-    fn location(&self) -> Option<HeaderValue> {
-        /// What a path segment must not contain as it is (RFC 3986, 3.3).
-        const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-            .remove(b'-')
-            .remove(b'.')
-            .remove(b'_')
-            .remove(b'~')
-            .remove(b'@')
-            .remove(b':')
-            .remove(b'+');
-        let segment = utf8_percent_encode(self.user_id.as_str(), SEGMENT);
-        HeaderValue::try_from(format!("../{segment}/profile")).ok()
     }
 }
 
