@@ -10,6 +10,7 @@ mod gateway;
 mod identity;
 mod slow;
 mod support;
+mod telemetry;
 mod tls;
 mod usage;
 

@@ -26,7 +26,11 @@ const IN_KEY: &str = "marked-key-0123456789012345";
 const IN_TOKEN: &str = "marked-token";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-fn environment(folder: &Path, issuer: &TestIssuer, receiver: &OtlpReceiver) -> Vec<(String, String)> {
+fn environment(
+    folder: &Path,
+    issuer: &TestIssuer,
+    receiver: &OtlpReceiver,
+) -> Vec<(String, String)> {
     let mut env = plans::write(folder);
     let more = [
         ("USHER_STORE__URL", "memory:".to_owned()),
@@ -47,7 +51,10 @@ struct Secrets(Vec<String>);
 impl Secrets {
     fn assert_not_in(&self, what: &str, text: &str) {
         for secret in &self.0 {
-            assert!(!text.contains(secret.as_str()), "{secret} in {what}: {text}");
+            assert!(
+                !text.contains(secret.as_str()),
+                "{secret} in {what}: {text}"
+            );
         }
     }
 }
@@ -64,37 +71,48 @@ async fn send_all(base_url: &str, issuer: &TestIssuer) -> (usize, Secrets) {
     };
     let forged = stranger.sign(&claims("alice"));
     let tokens = [&good, &expired, &forged, IN_TOKEN];
-    let keys = [plans::AMPLE, plans::SLOW, plans::SCARCE, plans::DISABLED, IN_KEY];
+    let keys = [
+        plans::AMPLE,
+        plans::SLOW,
+        plans::SCARCE,
+        plans::DISABLED,
+        IN_KEY,
+    ];
     let own = format!("/users/alice/profile?access_token={IN_QUERY}");
     let others = format!("/users/bob/profile?{IN_QUERY}");
     let content = format!(r#"{{"name":"{IN_CONTENT}"}}"#);
     let broken = format!(r#"{{"name":"{IN_CONTENT}""#);
     let mut sent = 0;
-    let mut send = async |method: Method, path: &str, token: &str, key: &str, body: Option<&str>| {
-        let mut request = client
-            .request(method, format!("{base_url}{path}"))
-            .header("authorization", format!("Bearer {token}"))
-            .header("x-api-key", key)
-            .header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
-        if let Some(body) = body {
-            request = request
-                .header("content-type", "application/json")
-                .body(body.to_owned());
-        }
-        let answer = request.send().await.expect("an answer");
-        sent += 1;
-        let timing = answer.headers().get("server-timing").cloned();
-        let timing = timing.expect("server-timing").to_str().expect("text").to_owned();
-        assert!(timing.contains("total;dur="), "{timing}");
-        let status = answer.status();
-        let text = answer.text().await.expect("a body");
-        if !status.is_success() {
-            for secret in [IN_CONTENT, IN_QUERY, IN_KEY, IN_TOKEN, token, key] {
-                assert!(!text.contains(secret), "{secret} in {text}");
+    let mut send =
+        async |method: Method, path: &str, token: &str, key: &str, body: Option<&str>| {
+            let mut request = client
+                .request(method, format!("{base_url}{path}"))
+                .header("authorization", format!("Bearer {token}"))
+                .header("x-api-key", key)
+                .header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
+            if let Some(body) = body {
+                request = request
+                    .header("content-type", "application/json")
+                    .body(body.to_owned());
             }
-        }
-        status
-    };
+            let answer = request.send().await.expect("an answer");
+            sent += 1;
+            let timing = answer.headers().get("server-timing").cloned();
+            let timing = timing
+                .expect("server-timing")
+                .to_str()
+                .expect("text")
+                .to_owned();
+            assert!(timing.contains("total;dur="), "{timing}");
+            let status = answer.status();
+            let text = answer.text().await.expect("a body");
+            if !status.is_success() {
+                for secret in [IN_CONTENT, IN_QUERY, IN_KEY, IN_TOKEN, token, key] {
+                    assert!(!text.contains(secret), "{secret} in {text}");
+                }
+            }
+            status
+        };
     for token in tokens {
         for key in keys {
             for path in [own.as_str(), &others, "/nowhere"] {
@@ -116,8 +134,12 @@ async fn send_all(base_url: &str, issuer: &TestIssuer) -> (usize, Secrets) {
 }
 
 fn metrics(lines: &str) -> Vec<Value> {
-    let lines = lines.lines().filter_map(|line| serde_json::from_str(line).ok());
-    lines.filter(|line: &Value| line["_aws"].is_object()).collect()
+    let lines = lines
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    lines
+        .filter(|line: &Value| line["_aws"].is_object())
+        .collect()
 }
 
 /// How many values there are of a metric, and their sum.
@@ -127,7 +149,9 @@ fn total(lines: &[Value], name: &str) -> (usize, f64) {
         Value::Null => Vec::new(),
         value => vec![value.clone()],
     });
-    let values: Vec<_> = values.map(|value| value.as_f64().expect("a number")).collect();
+    let values: Vec<_> = values
+        .map(|value| value.as_f64().expect("a number"))
+        .collect();
     (values.len(), values.iter().sum())
 }
 
@@ -136,30 +160,47 @@ async fn a_server_tells_of_every_request_in_three_ways_and_of_no_secret() {
     let folder = tempfile::tempdir().expect("a folder");
     let (issuer, receiver) = (TestIssuer::new(), OtlpReceiver::start().await);
     let mut env = environment(folder.path(), &issuer, &receiver);
-    env.push(("USHER_SERVER__METRICS_LISTEN".to_owned(), "127.0.0.1:0".to_owned()));
+    env.push((
+        "USHER_SERVER__METRICS_LISTEN".to_owned(),
+        "127.0.0.1:0".to_owned(),
+    ));
     let server = ServerProcess::start(usher(&[], env, folder.path())).await;
     let server = server.unwrap_or_else(|error| panic!("{error}"));
     let address = |line: &str| {
         let line: Value = serde_json::from_str(line).ok()?;
         let is_it = line["message"] == "metrics are at /metrics";
-        is_it.then(|| line["address"].as_str().map(str::to_owned)).flatten()
+        is_it
+            .then(|| line["address"].as_str().map(str::to_owned))
+            .flatten()
     };
     let address = server.process().line(Stream::Stderr, address).await;
     let address = address.unwrap_or_else(|error| panic!("{error}"));
 
     let (sent, secrets) = send_all(server.base_url(), &issuer).await;
-    let get = async |path: &str| reqwest::get(format!("http://{address}{path}")).await.expect("an answer");
+    let get = async |path: &str| {
+        reqwest::get(format!("http://{address}{path}"))
+            .await
+            .expect("an answer")
+    };
     let scraped = get("/metrics").await;
-    let kind = scraped.headers()["content-type"].to_str().expect("text").to_owned();
+    let kind = scraped.headers()["content-type"]
+        .to_str()
+        .expect("text")
+        .to_owned();
     assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
     let scraped = scraped.text().await.expect("a body");
     for path in ["/", "/metrics/", "/users/alice/profile", "/healthz"] {
         assert_eq!(get(path).await.status(), 404, "{path}");
     }
-    let posted = Client::new().post(format!("http://{address}/metrics")).send();
+    let posted = Client::new()
+        .post(format!("http://{address}/metrics"))
+        .send();
     assert_eq!(posted.await.expect("an answer").status(), 405);
 
-    let ended = server.terminate().await.unwrap_or_else(|error| panic!("{error}"));
+    let ended = server
+        .terminate()
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
     let counted: f64 = scraped
         .lines()
         .filter(|line| line.starts_with("usher_http_requests_total{"))
@@ -169,14 +210,25 @@ async fn a_server_tells_of_every_request_in_three_ways_and_of_no_secret() {
     let lines = metrics(&ended.stdout);
     let (count, sum) = total(&lines, "Count");
     assert_eq!((count, sum.to_string()), (sent, sent.to_string()));
-    for name in ["Throttled", "QuotaExceeded", "AuthFailure", "AccessDenied", "4XXError"] {
+    for name in [
+        "Throttled",
+        "QuotaExceeded",
+        "AuthFailure",
+        "AccessDenied",
+        "4XXError",
+    ] {
         assert!(total(&lines, name).1 > 0.0, "{name}");
     }
-    let access = ended.stdout.lines().filter(|line| line.contains("\"requestId\""));
+    let access = ended
+        .stdout
+        .lines()
+        .filter(|line| line.contains("\"requestId\""));
     assert_eq!(access.count(), sent);
     // What was recorded before it ended was sent before it ended.
     let spans = receiver.spans();
-    let roots = spans.iter().filter(|span| span.name.starts_with("GET") || span.name.starts_with("P"));
+    let roots = spans
+        .iter()
+        .filter(|span| span.name.starts_with("GET") || span.name.starts_with("P"));
     assert_eq!(roots.count(), sent);
     assert!(spans.iter().all(|span| span.trace_id == TRACE));
     for rule in ["token", "api_key", "throttle", "quota", "owner"] {
@@ -214,17 +266,28 @@ async fn a_function_has_told_everything_when_its_answer_is_there() {
             .get(&url)
             .bearer_auth(issuer.token("alice"))
             .header("x-api-key", plans::AMPLE)
-            .header("x-amzn-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")
+            .header(
+                "x-amzn-trace-id",
+                "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",
+            )
             .send()
             .await
             .expect("an answer");
         assert_eq!(answer.status(), 404);
-        assert_eq!(receiver.exports(), number, "sent before the answer was handed over");
+        assert_eq!(
+            receiver.exports(),
+            number,
+            "sent before the answer was handed over"
+        );
         assert_eq!(metrics(&function.output()).len(), number);
     }
     let root = receiver.spans().remove(0);
     assert_eq!(root.trace_id, "5759e988bd862e3fe1be46a994272793");
-    assert!(function.output().contains("\"xrayTraceId\":\"1-5759e988-bd862e3fe1be46a994272793\""));
+    assert!(
+        function
+            .output()
+            .contains("\"xrayTraceId\":\"1-5759e988-bd862e3fe1be46a994272793\"")
+    );
     let (_, secrets) = send_all(&function.base_url(), &issuer).await;
     secrets.assert_not_in("lines", &function.output());
     secrets.assert_not_in("traces", &receiver.text());
@@ -252,5 +315,9 @@ async fn a_function_answers_though_its_collector_is_away() {
         assert_eq!(answer.await.expect("an answer").status(), 404);
     }
     let output = function.output();
-    assert_eq!(output.matches("traces cannot be sent").count(), 1, "{output}");
+    assert_eq!(
+        output.matches("traces cannot be sent").count(),
+        1,
+        "{output}"
+    );
 }

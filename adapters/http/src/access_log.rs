@@ -1,6 +1,6 @@
 //! One line a request, under the names of API Gateway's `$context` variables.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt::Write as _, sync::Arc, time::Duration};
 
 use axum::http::{HeaderMap, Method, Uri, Version, header};
 use usher_domain::{json::portable::write_string, time::Timestamp};
@@ -55,13 +55,17 @@ pub const ACCESS_LOG_FIELDS: [LogField; 19] = [
         "when the request came",
     ),
     field("requestTimeEpoch", "ms since 1970", "the same"),
-    field("httpMethod", "text", "the method"),
+    field("httpMethod", "text", "the method, its first 32 characters"),
     field(
         "resourcePath",
         "text",
         "the route's template, if there is one",
     ),
-    field("path", "text", "the path as it was sent, without the query"),
+    field(
+        "path",
+        "text",
+        "the path as it was sent, without the query; its first 2 KiB",
+    ),
     field(
         "protocol",
         "text",
@@ -84,7 +88,11 @@ pub const ACCESS_LOG_FIELDS: [LogField; 19] = [
         "the part of it in which the profile store was waited for",
     ),
     field("identity.sourceIp", "address", "the client's"),
-    field("identity.userAgent", "text", "what the client calls itself"),
+    field(
+        "identity.userAgent",
+        "text",
+        "what the client calls itself, the first 512 bytes",
+    ),
     field(
         "identity.apiKeyId",
         "text",
@@ -147,8 +155,10 @@ impl Seen {
         }
     }
 
+    /// Those that mean something are short, and anybody can make up others.
     pub(crate) fn method(&self) -> &str {
-        self.method.as_str()
+        let method = self.method.as_str();
+        method.get(..MOST_OF_A_METHOD).unwrap_or(method)
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -158,6 +168,21 @@ impl Seen {
     pub(crate) fn is_head(&self) -> bool {
         self.method == Method::HEAD
     }
+}
+
+/// A line that is longer than 16 KiB is cut into two by what collects lines of containers, and what the client sends must
+/// not hide the rest of it.
+const MOST_OF_A_METHOD: usize = 32;
+const MOST_OF_A_PATH: usize = 2048;
+const MOST_OF_AN_AGENT: usize = 512;
+
+/// At most so many bytes of a text, marked where it is cut.
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return text.into();
+    }
+    let end = text.floor_char_boundary(most);
+    format!("{}\u{2026}", text.get(..end).unwrap_or_default()).into()
 }
 
 fn user_agent(headers: &HeaderMap) -> Option<header::HeaderValue> {
@@ -180,12 +205,12 @@ pub(crate) fn record(
     line.text("requestId", &seen.id.to_string());
     line.text("requestTime", &clf(seen.at));
     line.number("requestTimeEpoch", seen.at.as_millis());
-    line.text("httpMethod", seen.method.as_str());
+    line.text("httpMethod", seen.method());
     if let Some(resource) = report.resource {
         line.text("resourcePath", resource);
     }
     // The path alone: a query string may carry what nobody should write down.
-    line.text("path", seen.uri.path());
+    line.text("path", &cut(seen.uri.path(), MOST_OF_A_PATH));
     line.text("protocol", protocol(seen.version));
     line.number("status", i64::from(status));
     if let Some(length) = length {
@@ -201,7 +226,7 @@ pub(crate) fn record(
     if let Some(agent) = &seen.user_agent {
         line.text(
             "identity.userAgent",
-            &String::from_utf8_lossy(agent.as_bytes()),
+            &cut(&String::from_utf8_lossy(agent.as_bytes()), MOST_OF_AN_AGENT),
         );
     }
     let trail = &report.trail;

@@ -5,6 +5,7 @@
 //! * [`problem`] is the error table: the only place that knows status codes for failures.
 
 mod access_log;
+mod bounds;
 mod client;
 mod cors;
 mod credentials;
@@ -24,6 +25,7 @@ mod trace_context;
 
 pub use access_log::{ACCESS_LOG_FIELDS, AccessLog, Discard, LogField};
 pub use axum::body::Body;
+pub use bounds::{MAX_HEADER_BYTES, MAX_TARGET_BYTES};
 pub use client::ClientAddress;
 pub use cors::{CorsOrigins, NotAnOrigin};
 pub use execution_log::{EXECUTION, EXECUTION_LOG_FIELDS};

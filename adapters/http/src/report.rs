@@ -1,8 +1,11 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use axum::response::Response;
 use usher_domain::{
-    ports::{Phase, Phases, Rule},
+    ports::{Clock, Phase, Phases, Rule, StoreWatch},
     service::Trail,
     time::Timestamp,
 };
@@ -22,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) error: Option<ErrorCode>,
     /// The rule that refused the request.
     pub(crate) refused: Option<Refused>,
+    /// When the request came to the front door, while it is there.
+    pub(crate) at_the_door: Option<Timestamp>,
 }
 
 /// A rule, and what of it was not met. The words are our own and repeat nothing that was sent.
@@ -39,11 +44,27 @@ impl Report {
         }
     }
 
-    /// The front door was asked at `came` and has let the request in or not at `left`.
-    pub(crate) fn left_the_door(&mut self, came: Timestamp, left: Timestamp) {
+    /// The front door is asked.
+    pub(crate) const fn came_to_the_door(&mut self, now: Timestamp) {
+        self.at_the_door = Some(now);
+    }
+
+    /// The front door has let the request in or not, or is not waited for any more.
+    pub(crate) fn left_the_door(&mut self, left: Timestamp) {
+        let Some(came) = self.at_the_door.take() else {
+            return;
+        };
         let verified = self.trail.verified;
         self.phases.verification = Some(Phase::between(came, verified.unwrap_or(left)));
         self.phases.admission = verified.map(|verified| Phase::between(verified, left));
+    }
+
+    /// Of a request that came to no handler.
+    pub(crate) fn failed(code: ErrorCode) -> Self {
+        Self {
+            error: Some(code),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn attach(self, mut response: Response) -> Response {
@@ -64,15 +85,20 @@ impl LeftBehind {
 
 /// A report that is not lost when its handler panics, or is dropped because its time is over or its client has gone: who
 /// called, and what was charged, is known by then.
-pub(crate) struct Reporting {
+pub(crate) struct Reporting<'a> {
     pub(crate) report: Report,
+    pub(crate) store: StoreTime<'a>,
     left_behind: Option<LeftBehind>,
 }
 
-impl Reporting {
-    pub(crate) const fn new(report: Report, left_behind: LeftBehind) -> Self {
+impl<'a> Reporting<'a> {
+    pub(crate) fn new(report: Report, left_behind: LeftBehind, clock: &'a dyn Clock) -> Self {
         Self {
             report,
+            store: StoreTime {
+                clock,
+                times: Mutex::default(),
+            },
             left_behind: Some(left_behind),
         }
     }
@@ -80,14 +106,66 @@ impl Reporting {
     /// Sends the report with the answer.
     pub(crate) fn attach(mut self, response: Response) -> Response {
         self.left_behind = None;
-        std::mem::take(&mut self.report).attach(response)
+        self.take().attach(response)
+    }
+
+    /// The report. What was still waited for ends now.
+    fn take(&mut self) -> Report {
+        let mut report = std::mem::take(&mut self.report);
+        report.left_the_door(self.store.clock.now());
+        report.phases.store = self.store.lock().phase;
+        report
     }
 }
 
-impl Drop for Reporting {
+/// How long the profile store is waited for.
+pub(crate) struct StoreTime<'a> {
+    clock: &'a dyn Clock,
+    times: Mutex<Times>,
+}
+
+#[derive(Default)]
+struct Times {
+    /// From when it was first asked, and as long as it was waited for.
+    phase: Option<Phase>,
+    asked: Option<Timestamp>,
+}
+
+impl StoreTime<'_> {
+    fn lock(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StoreWatch for StoreTime<'_> {
+    fn asked(&self) {
+        self.lock().asked = Some(self.clock.now());
+    }
+
+    fn answered(&self) {
+        let mut times = self.lock();
+        let Some(asked) = times.asked.take() else {
+            return;
+        };
+        let waited = self.clock.now().since(asked);
+        let phase = times.phase.get_or_insert(Phase {
+            start: asked,
+            took: Duration::ZERO,
+        });
+        phase.took += waited;
+    }
+}
+
+impl std::fmt::Debug for StoreTime<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreTime").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Reporting<'_> {
     fn drop(&mut self) {
         if let Some(left_behind) = self.left_behind.take() {
-            let report = std::mem::take(&mut self.report);
+            let report = self.take();
             *left_behind.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
         }
     }

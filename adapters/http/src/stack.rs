@@ -6,7 +6,7 @@
 //! 2. access log: sees every answer, those of the layers below included;
 //! 3. CORS: on every answer, those of the layers below included;
 //! 4. in-flight bound: 503 at once, while those already admitted keep their latency;
-//! 5. length of the target: 413;
+//! 5. size of the header block, 431, and of the target, 413;
 //! 6. deadline: 504; a store's own deadline is shorter and answers 503;
 //! 7. catch panic: 500, and the process goes on;
 //! 8. the Router: routes, then in each handler user id, token, key, limits, access, body, store.
@@ -25,7 +25,7 @@ use std::{
 use axum::{
     Router,
     body::{Body, HttpBody as _},
-    http::{HeaderName, Request, StatusCode, Uri, header},
+    http::{HeaderName, Request, StatusCode, header},
     response::Response,
 };
 use tower::Service;
@@ -33,7 +33,7 @@ use usher_domain::ports::{Answered, Telemetry};
 
 use crate::{
     access_log::{self, AccessLog, Seen},
-    execution_log,
+    bounds, execution_log,
     handlers::{failure, health},
     problem::{ErrorCode, Problem},
     rate_limit,
@@ -44,8 +44,6 @@ use crate::{
     state::App,
 };
 
-/// The longest target, path and query together.
-const MAX_TARGET_BYTES: usize = 8 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The Router with its layers. Clones share everything.
@@ -100,8 +98,10 @@ impl Stack {
         let probe = is_probe(request.uri().path());
         let mut response = match app.load.admit(probe) {
             None => overloaded(id),
-            Some(_slot) if target_length(request.uri()) > MAX_TARGET_BYTES => target_too_long(id),
-            Some(_slot) => {
+            Some(_slot) => 'answer: {
+                if let Some(refusal) = bounds::refusal(&request, id) {
+                    break 'answer refusal;
+                }
                 let answer = CatchPanic(AssertUnwindSafe(router.call(request)));
                 let answer = match app.settings.limits.timeout {
                     None => Some(answer.await),
@@ -249,21 +249,9 @@ fn without_body(mut response: Response) -> Response {
     response.map(|_| Body::empty())
 }
 
-fn target_length(uri: &Uri) -> usize {
-    uri.path_and_query()
-        .map_or(0, |target| target.as_str().len())
-}
-
-fn target_too_long(id: RequestId) -> Response {
-    let problem = Problem::new(ErrorCode::TooLarge).detail(format!(
-        "A request's target has at most {MAX_TARGET_BYTES} bytes."
-    ));
-    report(ErrorCode::TooLarge).attach(problem.into_response(id))
-}
-
 fn overloaded(id: RequestId) -> Response {
     let problem = failure::unavailable(ErrorCode::Overloaded);
-    report(ErrorCode::Overloaded).attach(problem.into_response(id))
+    Report::failed(ErrorCode::Overloaded).attach(problem.into_response(id))
 }
 
 fn failed(code: ErrorCode, id: RequestId, left_behind: &LeftBehind) -> Response {
@@ -272,13 +260,6 @@ fn failed(code: ErrorCode, id: RequestId, left_behind: &LeftBehind) -> Response 
         ..left_behind.take().unwrap_or_default()
     };
     report.attach(Problem::new(code).into_response(id))
-}
-
-fn report(code: ErrorCode) -> Report {
-    Report {
-        error: Some(code),
-        ..Report::default()
-    }
 }
 
 /// Runs a Router's answer; `None` when it panicked. The panic's message goes to the panic hook.

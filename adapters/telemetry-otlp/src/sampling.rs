@@ -8,7 +8,8 @@ const BITS: u32 = 56;
 /// A share of all traces.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ratio {
-    below: u64,
+    /// The share that is not taken, of 2^56.
+    from: u64,
 }
 
 impl Ratio {
@@ -22,17 +23,17 @@ impl Ratio {
     pub(crate) fn new(share: f64) -> Self {
         let all = (1_u64 << BITS) as f64;
         Self {
-            below: (share.clamp(0.0, 1.0) * all) as u64,
+            from: (1 << BITS) - (share.clamp(0.0, 1.0) * all) as u64,
         }
     }
 
-    /// Whether a request is recorded: as the caller has decided, and else by the trace's id, so that all who see the
-    /// trace decide alike.
+    /// Whether a request is recorded: as the caller has decided, and else by the trace's id, so that all who decide by
+    /// OpenTelemetry's consistent probability sampling decide alike: who records fewer records some of those.
     pub(crate) fn takes(self, context: Option<&TraceContext>, trace_id: u128) -> bool {
         let decided = context.and_then(|context| context.sampled);
         decided.unwrap_or_else(|| {
             let random = trace_id & ((1 << BITS) - 1);
-            random < u128::from(self.below)
+            random >= u128::from(self.from)
         })
     }
 }
@@ -52,6 +53,7 @@ mod tests {
         }
         assert!(!Ratio::new(0.0).takes(None, 0));
         assert!(Ratio::new(1.0).takes(None, u128::MAX));
+        assert!(Ratio::new(1.0).takes(None, 1 << BITS));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -9,7 +9,6 @@ use std::{
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_otlp::{
     ExporterBuildError, SpanExporter, WithExportConfig as _, WithTonicConfig as _,
-    tonic_types::transport::ClientTlsConfig,
 };
 use opentelemetry_sdk::{
     Resource,
@@ -19,6 +18,7 @@ use tokio::{
     sync::Notify,
     time::{Instant, timeout},
 };
+use tonic::transport::{ClientTlsConfig, Endpoint};
 use usher_domain::{
     ports::{Answered, Telemetry},
     usage::plan::PlanId,
@@ -32,9 +32,11 @@ const MOST_WAITING: usize = 4096;
 const ENOUGH: usize = 512;
 /// How long spans wait for others.
 const EVERY: Duration = Duration::from_secs(1);
-/// After spans that could not be sent, others are left out for so long: whoever waits for an answer must not wait for a
-/// collector that is away, again and again.
-const PAUSE: Duration = Duration::from_secs(10);
+/// After spans that could not be sent, others are left out for ten times as long as it was tried, and no longer than
+/// this: whoever waits for an answer must not wait for a collector that is away, again and again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// While spans are left out, it is said so often how many.
+const REPEATED: Duration = Duration::from_mins(1);
 
 /// What is recorded, and where it goes.
 #[derive(Debug, Clone)]
@@ -54,7 +56,15 @@ pub struct OtlpSettings {
 #[error("traces cannot be sent to {endpoint}")]
 pub struct OtlpError {
     endpoint: String,
-    source: ExporterBuildError,
+    source: Unusable,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error(transparent)]
+    Endpoint(#[from] tonic::transport::Error),
+    #[error(transparent)]
+    Exporter(#[from] ExporterBuildError),
 }
 
 /// Records requests as traces. Clones share them.
@@ -64,23 +74,21 @@ pub struct Traces(Arc<Shared>);
 struct Shared {
     ratio: Ratio,
     scope: InstrumentationScope,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<Vec<SpanData>>,
     enough: Notify,
     /// One export at a time, as the exporter wants it.
     exporter: tokio::sync::Mutex<Exporter>,
     timeout: Duration,
-    failing: AtomicBool,
-}
-
-#[derive(Default)]
-struct Waiting {
-    spans: Vec<SpanData>,
-    left_out: usize,
+    /// Spans that nobody has been told about that they were left out.
+    left_out: AtomicUsize,
 }
 
 struct Exporter {
     inner: SpanExporter,
+    /// Nothing could be sent the last time.
+    failing: bool,
     not_before: Option<Instant>,
+    last_said: Option<Instant>,
 }
 
 impl Traces {
@@ -95,17 +103,12 @@ impl Traces {
             timeout,
             stage,
         } = settings;
-        let mut builder = SpanExporter::builder()
-            .with_tonic()
-            .with_endpoint(endpoint)
-            .with_timeout(*timeout);
-        if endpoint.starts_with("https://") {
-            builder = builder.with_tls_config(ClientTlsConfig::new().with_enabled_roots());
-        }
-        let mut exporter = builder.build().map_err(|source| OtlpError {
+        let unusable = |source| OtlpError {
             endpoint: endpoint.clone(),
             source,
-        })?;
+        };
+        let exporter = exporter(endpoint, *timeout);
+        let mut exporter = exporter.map_err(unusable)?;
         let mut attributes = vec![KeyValue::new("service.version", env!("CARGO_PKG_VERSION"))];
         if !stage.is_empty() {
             attributes.push(KeyValue::new("deployment.environment.name", stage.clone()));
@@ -124,10 +127,12 @@ impl Traces {
             enough: Notify::new(),
             exporter: tokio::sync::Mutex::new(Exporter {
                 inner: exporter,
+                failing: false,
                 not_before: None,
+                last_said: None,
             }),
             timeout: *timeout,
-            failing: AtomicBool::new(false),
+            left_out: AtomicUsize::new(0),
         })))
     }
 
@@ -143,32 +148,46 @@ impl Traces {
         });
     }
 
-    /// Sends what is waiting.
+    /// Sends what is waiting, what is being sent already included. Takes no longer than the settings' timeout.
     pub async fn flush(&self) {
-        self.0.send().await;
+        if timeout(self.0.timeout, self.0.send()).await.is_err() {
+            tracing::warn!("not all spans could be sent in time");
+        }
     }
 }
 
+/// An exporter that connects when there is something to be sent, and again when nobody answers any more: a connection
+/// whose other end is gone without a word would otherwise be kept for a quarter of an hour.
+fn exporter(endpoint: &str, timeout: Duration) -> Result<SpanExporter, Unusable> {
+    let mut channel = Endpoint::from_shared(endpoint.to_owned())?
+        .timeout(timeout)
+        .connect_timeout(timeout)
+        .http2_keep_alive_interval(timeout)
+        .keep_alive_timeout(timeout);
+    if endpoint.starts_with("https://") {
+        channel = channel.tls_config(ClientTlsConfig::new().with_enabled_roots())?;
+    }
+    let builder = SpanExporter::builder().with_tonic().with_timeout(timeout);
+    Ok(builder.with_channel(channel.connect_lazy()).build()?)
+}
+
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Vec<SpanData>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn send(&self) {
-        let Waiting { spans, left_out } = std::mem::take(&mut *self.lock());
+        // First: who waits for what another is sending must not find that there is nothing left to do.
+        let mut exporter = self.exporter.lock().await;
+        let spans = std::mem::take(&mut *self.lock());
         if spans.is_empty() {
             return;
         }
-        let mut exporter = self.exporter.lock().await;
         let count = spans.len();
-        if exporter
-            .not_before
-            .is_some_and(|until| Instant::now() < until)
-        {
-            tracing::debug!(
-                spans = count,
-                "spans are left out: the last ones could not be sent"
-            );
+        let is_over = |until: Instant| Instant::now() >= until;
+        if !exporter.not_before.is_none_or(is_over) {
+            self.left_out.fetch_add(count, Ordering::Relaxed);
+            self.say(&mut exporter, None);
             return;
         }
         // A first error may be that of a connection which was closed long ago.
@@ -178,30 +197,40 @@ impl Shared {
                 Err(_) => exporter.inner.export(spans).await,
             }
         };
-        let said = match timeout(self.timeout, exporting).await {
+        let error = match timeout(self.timeout, exporting).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some("no answer in time".to_owned()),
         };
-        exporter.not_before = said.is_some().then(|| Instant::now() + PAUSE);
-        drop(exporter);
-        let was_failing = self.failing.swap(said.is_some(), Ordering::Relaxed);
-        match said {
-            Some(error) if !was_failing => {
-                tracing::warn!(
-                    error,
-                    spans = count,
-                    "traces cannot be sent, and are left out"
-                );
+        if error.is_some() {
+            self.left_out.fetch_add(count, Ordering::Relaxed);
+            let pause = (self.timeout * 10).min(LONGEST_PAUSE);
+            exporter.not_before = Some(Instant::now() + pause);
+        } else {
+            exporter.not_before = None;
+            if std::mem::take(&mut exporter.failing) {
+                tracing::info!("traces can be sent again");
+                exporter.last_said = None;
             }
-            None if was_failing => tracing::info!("traces can be sent again"),
-            _ => {}
         }
-        if left_out > 0 {
-            tracing::warn!(
-                spans = left_out,
-                "more spans than could be kept until they are sent"
-            );
+        self.say(&mut exporter, error.as_deref());
+    }
+
+    /// Says what has been left out, at once when it begins and then from time to time.
+    fn say(&self, exporter: &mut Exporter, error: Option<&str>) {
+        let begins = error.is_some() && !std::mem::replace(&mut exporter.failing, true);
+        let is_due = exporter
+            .last_said
+            .is_none_or(|last| last.elapsed() >= REPEATED);
+        if self.left_out.load(Ordering::Relaxed) == 0 || !(begins || is_due) {
+            return;
+        }
+        let spans = self.left_out.swap(0, Ordering::Relaxed);
+        exporter.last_said = Some(Instant::now());
+        if exporter.failing {
+            tracing::warn!(error, spans, "traces cannot be sent, and are left out");
+        } else {
+            tracing::warn!(spans, "spans were left out");
         }
     }
 }
@@ -221,12 +250,12 @@ impl Telemetry for Traces {
         }
         let spans = spans::of(call, trace_id, scope);
         let mut waiting = self.0.lock();
-        if waiting.spans.len() + spans.len() > MOST_WAITING {
-            waiting.left_out += spans.len();
+        if waiting.len() + spans.len() > MOST_WAITING {
+            self.0.left_out.fetch_add(spans.len(), Ordering::Relaxed);
             return;
         }
-        waiting.spans.extend(spans);
-        if waiting.spans.len() >= ENOUGH {
+        waiting.extend(spans);
+        if waiting.len() >= ENOUGH {
             enough.notify_one();
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use tokio::net::TcpListener;
 use usher_domain::{
     ports::{Answered, Phase, Phases, Rule, Telemetry as _, TraceContext},
     service::Trail,
@@ -40,10 +41,14 @@ fn call(trail: &Trail) -> Answered<'_> {
 }
 
 fn traces(receiver: &OtlpReceiver, sample_ratio: f64) -> Traces {
+    traces_to(receiver.endpoint(), sample_ratio, Duration::from_secs(5))
+}
+
+fn traces_to(endpoint: String, sample_ratio: f64, timeout: Duration) -> Traces {
     Traces::open(&OtlpSettings {
-        endpoint: receiver.endpoint(),
+        endpoint,
         sample_ratio,
-        timeout: Duration::from_secs(5),
+        timeout,
         stage: "prod".to_owned(),
     })
     .expect("an endpoint")
@@ -229,4 +234,43 @@ async fn what_waits_is_bounded() {
     traces.flush().await;
     let spans = receiver.spans().len();
     assert!((4000..=4096).contains(&spans), "{spans}");
+}
+
+#[tokio::test]
+async fn what_is_being_sent_is_waited_for_at_the_end() {
+    let receiver = OtlpReceiver::start_slow(Duration::from_millis(300)).await;
+    let traces = traces(&receiver, 1.0);
+    traces.send_in_background();
+    let trail = Trail::default();
+    for _ in 0..110 {
+        traces.answered(&call(&trail));
+    }
+    // Enough to be sent at once: by now it is on its way, and nothing waits any more.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(receiver.exports(), 0, "it is slow");
+    traces.flush().await;
+    assert_eq!(receiver.spans().len(), 110 * 5);
+}
+
+/// As when a machine is gone without a word: its connection stays open, and nobody answers.
+#[tokio::test]
+async fn a_connection_that_nobody_answers_on_is_given_up() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = gone.local_addr().expect("an address");
+    let traces = traces_to(format!("http://{address}"), 1.0, Duration::from_millis(100));
+    let trail = Trail::default();
+    traces.answered(&call(&trail));
+    let (accepted, ()) = tokio::join!(gone.accept(), traces.flush());
+    let _kept = accepted.expect("a connection");
+    drop(gone);
+    let receiver = OtlpReceiver::start_at(address).await;
+    let found = async {
+        while receiver.spans().is_empty() {
+            traces.answered(&call(&trail));
+            traces.flush().await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_secs(30), found).await;
+    found.expect("another connection");
 }

@@ -10,4 +10,4 @@ mod metrics;
 mod output;
 
 pub use metrics::{METRICS, Metric, Metrics, MetricsSettings, PLANS_SHOWN, REFUSED_BY, Unit};
-pub use output::{Output, Stream, Ticked, as_text, start_ticking};
+pub use output::{Output, Stream, Ticked, as_text};

@@ -1,15 +1,21 @@
 use std::{
     fmt::Write as _,
     io,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    thread::Thread,
     time::Duration,
 };
 
 /// Lines are kept together until there are so many bytes of them, or [`TICK`] has passed.
 const ENOUGH: usize = 32 * 1024;
+/// So many bytes may wait. A reader that has stopped reading must stop neither requests nor the process: more lines are
+/// left out, and counted.
+const MOST: usize = 4 * 1024 * 1024;
 const TICK: Duration = Duration::from_millis(20);
 /// Something is to be done once in so many ticks.
 const TICKS: u64 = 50;
+/// Whoever ends waits so long for the last lines to be read.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where lines go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,22 +28,45 @@ pub enum Stream {
 
 /// Lines on their way to a stream. Clones share them.
 ///
-/// A system call for each line would cost as much as the rest of a request. So lines are collected, and written
-/// together by a thread of their own a few milliseconds later ([`start_ticking`]); where there is no time later, as in a sandbox
-/// that is frozen between requests, each line is written at once.
+/// A system call for each line would cost as much as the rest of a request, and a reader who does not read would stop
+/// whoever makes it. So lines are collected, and written together by a thread of their own a few milliseconds later
+/// ([`Output::write_in_background`]); where there is no time later, as in a sandbox that is frozen between requests, each
+/// line is written at once.
 #[derive(Debug, Clone)]
 pub struct Output {
-    buffer: Arc<Mutex<Vec<u8>>>,
+    shared: Arc<Shared>,
     stream: Stream,
     immediate: bool,
 }
 
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    written: Condvar,
+    /// Who writes, as soon as there is somebody.
+    writer: OnceLock<Thread>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    left_out: u64,
+    /// Some lines have been taken from here and are not written yet.
+    writing: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Output {
-    /// Writes lines together: [`start_ticking`] has them written out.
+    /// Writes lines together: [`Output::write_in_background`] has them written out.
     #[must_use]
     pub fn buffered(stream: Stream) -> Self {
         Self {
-            buffer: Arc::default(),
+            shared: Arc::default(),
             stream,
             immediate: false,
         }
@@ -47,7 +76,7 @@ impl Output {
     #[must_use]
     pub fn immediate(stream: Stream) -> Self {
         Self {
-            buffer: Arc::default(),
+            shared: Arc::default(),
             stream,
             immediate: true,
         }
@@ -58,92 +87,117 @@ impl Output {
         self.add(&[line.as_bytes(), b"\n"], false);
     }
 
-    /// Takes lines as they are, and writes all of them at once if that is urgent.
+    /// Takes a line, and has all of them written at once if that is urgent.
     pub(crate) fn add(&self, parts: &[&[u8]], urgent: bool) {
         let full = {
-            let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
-            for part in parts {
-                buffer.extend_from_slice(part);
+            let mut waiting = self.shared.lock();
+            let more: usize = parts.iter().map(|part| part.len()).sum();
+            if waiting.bytes.len() + more > MOST {
+                waiting.left_out += 1;
+                return;
             }
-            buffer.len() >= ENOUGH
+            for part in parts {
+                waiting.bytes.extend_from_slice(part);
+            }
+            waiting.bytes.len() >= ENOUGH
         };
         if full || urgent || self.immediate {
-            self.flush();
+            match self.shared.writer.get() {
+                Some(writer) => writer.unpark(),
+                None => write_out(self.stream, &self.shared),
+            }
         }
     }
 
     /// Takes what is waiting, in place of writing it.
     #[must_use]
     pub fn take(&self) -> String {
-        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&std::mem::take(&mut *buffer)).into_owned()
+        let bytes = std::mem::take(&mut self.shared.lock().bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Writes what is still waiting.
+    /// Has written what is still waiting, or gives up after 2 s: nobody reads.
     pub fn flush(&self) {
-        write_to(self.stream, &self.buffer);
+        let Some(writer) = self.shared.writer.get() else {
+            return write_out(self.stream, &self.shared);
+        };
+        writer.unpark();
+        let waiting = self.shared.lock();
+        let is_busy = |waiting: &mut Waiting| waiting.writing || !waiting.bytes.is_empty();
+        let result = self
+            .shared
+            .written
+            .wait_timeout_while(waiting, PATIENCE, is_busy);
+        drop(result);
+    }
+
+    /// Starts the thread that writes out what has been collected, and lets `ticked` do what it does. It ends when this
+    /// output is gone.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn write_in_background(&self, ticked: Option<Weak<dyn Ticked>>) -> io::Result<()> {
+        let (shared, stream) = (Arc::downgrade(&self.shared), self.stream);
+        let work = move || {
+            for tick in 1_u64.. {
+                if tick.is_multiple_of(TICKS)
+                    && let Some(ticked) = ticked.as_ref().and_then(Weak::upgrade)
+                {
+                    ticked.tick();
+                }
+                let Some(shared) = shared.upgrade() else {
+                    return;
+                };
+                write_out(stream, &shared);
+                drop(shared);
+                // For lines that are in no hurry nobody wakes this thread: that would be the system call which the
+                // buffer is there to save.
+                std::thread::park_timeout(TICK);
+            }
+        };
+        let thread = std::thread::Builder::new().name(format!("{stream:?} lines"));
+        let thread = thread.spawn(work)?;
+        // A second thread would be one too many, and harmless.
+        let _ = self.shared.writer.set(thread.thread().clone());
+        Ok(())
     }
 }
 
-fn write_to(stream: Stream, buffer: &Mutex<Vec<u8>>) {
+fn write_out(stream: Stream, shared: &Shared) {
     // The stream is locked first, so that two writers cannot swap the order of their lines.
     match stream {
-        Stream::Stdout => write_out(buffer, io::stdout().lock()),
-        Stream::Stderr => write_out(buffer, io::stderr().lock()),
+        Stream::Stdout => write_to(shared, io::stdout().lock()),
+        Stream::Stderr => write_to(shared, io::stderr().lock()),
     }
 }
 
-fn write_out(buffer: &Mutex<Vec<u8>>, mut stream: impl io::Write) {
-    let lines = {
-        let mut buffer = buffer.lock().unwrap_or_else(PoisonError::into_inner);
-        if buffer.is_empty() {
+fn write_to(shared: &Shared, mut stream: impl io::Write) {
+    let (lines, left_out) = {
+        let mut waiting = shared.lock();
+        if waiting.bytes.is_empty() {
             return;
         }
-        std::mem::replace(&mut *buffer, Vec::with_capacity(ENOUGH))
+        waiting.writing = true;
+        let lines = std::mem::replace(&mut waiting.bytes, Vec::with_capacity(ENOUGH));
+        (lines, std::mem::take(&mut waiting.left_out))
     };
     // A stream that is closed must not end the server.
     let _ = stream.write_all(&lines).and_then(|()| stream.flush());
+    drop(stream);
+    shared.lock().writing = false;
+    shared.written.notify_all();
+    if left_out > 0 {
+        tracing::warn!(
+            lines = left_out,
+            "log lines were left out: nobody read them in time"
+        );
+    }
 }
 
 /// Something that is done about once a second.
 pub trait Ticked: Send + Sync + 'static {
     /// Does it.
     fn tick(&self);
-}
-
-/// Starts the thread that writes out what has been collected, and lets `ticked` do what it does. It ends when all of that
-/// is gone.
-///
-/// # Errors
-/// When no thread can be started.
-pub fn start_ticking(outputs: &[Output], ticked: Weak<dyn Ticked>) -> io::Result<()> {
-    let outputs: Vec<_> = outputs
-        .iter()
-        .map(|output| (Arc::downgrade(&output.buffer), output.stream))
-        .collect();
-    let work = move || {
-        for tick in 1_u64.. {
-            if tick.is_multiple_of(TICKS)
-                && let Some(ticked) = ticked.upgrade()
-            {
-                ticked.tick();
-            }
-            let mut is_over = true;
-            for (buffer, stream) in &outputs {
-                if let Some(buffer) = buffer.upgrade() {
-                    is_over = false;
-                    write_to(*stream, &buffer);
-                }
-            }
-            if is_over {
-                return;
-            }
-            // Nothing wakes this thread on purpose: waking it would be the system call that the buffer is there to save.
-            std::thread::park_timeout(TICK);
-        }
-    };
-    let thread = std::thread::Builder::new().name("telemetry".to_owned());
-    thread.spawn(work).map(drop)
 }
 
 /// A line of the access log for people: what they look for first, in the order they look for it.
@@ -176,8 +230,14 @@ pub fn as_text(line: &str) -> String {
         ("requestId", "id"),
     ] {
         if !fields[name].is_null() {
+            let mut value = field(name);
+            // What looks like another field must not be taken for one.
+            if value.contains(|letter: char| letter.is_whitespace() || matches!(letter, '=' | '"'))
+            {
+                value = format!("{value:?}");
+            }
             // Writing to a String cannot fail.
-            let _ = write!(text, " {short}={}", field(name));
+            let _ = write!(text, " {short}={value}");
         }
     }
     text
@@ -194,5 +254,31 @@ mod tests {
             as_text(line),
             "t 403 GET /p 0.125ms error=not_your_profile id=r"
         );
+    }
+
+    #[test]
+    fn nobody_forges_a_field_of_a_line_for_people() {
+        let line = r#"{"path":"/p","authorizer.claims.sub":"bob key=k1\n200 GET","requestId":"r"}"#;
+        let text = as_text(line);
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(
+            text.contains(r#"sub="bob key=k1"#) && !text.contains(" key=k1 "),
+            "{text}"
+        );
+    }
+
+    /// Nothing is written here, for there is nobody who writes.
+    #[test]
+    fn what_nobody_reads_is_left_out_and_counted() {
+        let output = Output::buffered(Stream::Stdout);
+        // As if it wrote, and did not come to an end.
+        let writer = std::thread::current();
+        output.shared.writer.set(writer).expect("the first");
+        let line = "x".repeat(1023);
+        for _ in 0..MOST / 1024 + 7 {
+            output.line(&line);
+        }
+        let waiting = output.shared.lock();
+        assert_eq!((waiting.bytes.len(), waiting.left_out), (MOST, 7));
     }
 }

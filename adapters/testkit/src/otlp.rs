@@ -48,7 +48,10 @@ pub struct ReceivedSpan {
     pub is_error: bool,
 }
 
-struct Service(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
+struct Service {
+    received: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
+    after: Duration,
+}
 
 #[tonic::async_trait]
 impl TraceService for Service {
@@ -56,7 +59,8 @@ impl TraceService for Service {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let mut received = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tokio::time::sleep(self.after).await;
+        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
         received.push(request.into_inner());
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
@@ -76,10 +80,25 @@ impl OtlpReceiver {
     /// # Panics
     /// When somebody else is there.
     pub async fn start_at(address: SocketAddr) -> Self {
+        Self::start_with(address, Duration::ZERO).await
+    }
+
+    /// Starts on a free port, and takes so long for whatever it takes.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn start_slow(after: Duration) -> Self {
+        Self::start_with(([127, 0, 0, 1], 0).into(), after).await
+    }
+
+    async fn start_with(address: SocketAddr, after: Duration) -> Self {
         let listener = TcpListener::bind(address).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let received = Arc::default();
-        let service = TraceServiceServer::new(Service(Arc::clone(&received)));
+        let service = TraceServiceServer::new(Service {
+            received: Arc::clone(&received),
+            after,
+        });
         let server = Server::builder()
             .add_service(service)
             .serve_with_incoming(TcpIncoming::from(listener));

@@ -11,14 +11,9 @@ use std::{
 };
 
 use anyhow::Context as _;
-use hyper::{
-    HeaderMap, Request, StatusCode,
-    body::Incoming,
-    header::{HeaderName, HeaderValue},
-    service::service_fn,
-};
+use hyper::{Request, body::Incoming, rt::Executor, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
 };
 use tokio::{
@@ -26,7 +21,8 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tokio_io_timeout::TimeoutStream;
-use usher_http::{ClientAddress, Stack};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use usher_http::{ClientAddress, MAX_HEADER_BYTES, MAX_TARGET_BYTES, Stack};
 
 use crate::exit::Failure;
 
@@ -34,10 +30,10 @@ use crate::exit::Failure;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A client has so long to take something of an answer, once what lies between is full.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// All header fields together, in bytes.
-const MAX_HEADER_BYTES: usize = 16 * 1024;
-/// The header block and the request's line, whose target may have 8 KiB and is judged by the stack.
-const MAX_HEAD_BYTES: usize = MAX_HEADER_BYTES + 8 * 1024 + 512;
+/// The header block and the request's line, both of which are judged by the stack.
+const MAX_HEAD_BYTES: usize = MAX_HEADER_BYTES + MAX_TARGET_BYTES + 512;
+/// What is cut off at the end has so long to notice, and to leave its line in the log.
+const CUTTING: Duration = Duration::from_secs(1);
 /// So many files may be open, connections above all. Shells and service managers commonly give 1024
 /// and allow far more; as many slow clients would keep out everybody else. No more than this, because
 /// a connection that sends slowly has some 20 KB of memory.
@@ -58,15 +54,18 @@ pub(crate) fn raise_open_files() {
     }
 }
 
-/// Serves until SIGTERM or SIGINT, then lets what is in flight end, for at most `patience`.
+/// Serves until `stop` is over, then lets what is in flight end, for at most `patience`.
 pub(crate) async fn serve(
     listener: TcpListener,
     stack: Stack,
     patience: Duration,
-) -> Result<(), Failure> {
-    let server = server();
+    stop: impl Future<Output = ()>,
+) {
+    let tasks = TaskTracker::new();
+    let cut_off = CancellationToken::new();
+    let server = server(Tracked(tasks.clone(), cut_off.clone()));
     let connections = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stopped()?);
+    let mut stop = std::pin::pin!(stop);
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -85,7 +84,7 @@ pub(crate) async fn serve(
         let asked = Arc::new(AtomicBool::new(false));
         let connection = connection(&server, stream, peer, stack.clone(), Arc::clone(&asked));
         let watched = connections.watch(connection.into_owned());
-        tokio::spawn(async move {
+        let serving = async move {
             let mut watched = std::pin::pin!(watched);
             // Until a connection has chosen its protocol, no deadline of hyper's counts: one that
             // stays silent, or stops within HTTP/2's preface, would stay for ever.
@@ -94,7 +93,8 @@ pub(crate) async fn serve(
                 // A client that goes away or talks nonsense is its own business.
                 let _ = watched.await;
             }
-        });
+        };
+        Tracked(tasks.clone(), cut_off.clone()).execute(serving);
     }
     drop(listener);
     tracing::info!("stopping: no new connections");
@@ -104,11 +104,31 @@ pub(crate) async fn serve(
     {
         tracing::warn!("some requests did not end within server.shutdown_timeout");
     }
-    Ok(())
+    // They may have been charged, and have written something: each leaves its line when it is dropped, which has to be
+    // before the last lines are written out.
+    cut_off.cancel();
+    tasks.close();
+    let _ = tokio::time::timeout(CUTTING, tasks.wait()).await;
 }
 
-fn server() -> Builder<TokioExecutor> {
-    let mut server = Builder::new(TokioExecutor::new());
+/// Runs what a connection needs until it is cut off.
+#[derive(Clone)]
+struct Tracked(TaskTracker, CancellationToken);
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Tracked {
+    fn execute(&self, task: F) {
+        let cut_off = self.1.clone();
+        self.0.spawn(async move {
+            tokio::select! {
+                _ = task => {}
+                () = cut_off.cancelled() => {}
+            }
+        });
+    }
+}
+
+fn server(executor: Tracked) -> Builder<Tracked> {
+    let mut server = Builder::new(executor);
     server
         .http1()
         .timer(TokioTimer::new())
@@ -127,7 +147,7 @@ fn server() -> Builder<TokioExecutor> {
 type Stream = TokioIo<Pin<Box<TimeoutStream<TcpStream>>>>;
 
 fn connection(
-    server: &Builder<TokioExecutor>,
+    server: &Builder<Tracked>,
     stream: TcpStream,
     peer: SocketAddr,
     stack: Stack,
@@ -141,43 +161,23 @@ fn connection(
         Error = std::convert::Infallible,
         Future: Send,
     > + use<>,
-    TokioExecutor,
+    Tracked,
 > {
     let address = ClientAddress(peer.ip());
     let service = service_fn(move |request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
-        let too_large = header_bytes(request.headers()) > MAX_HEADER_BYTES;
         let mut request = request.map(usher_http::Body::new);
         request.extensions_mut().insert(address);
         let stack = stack.clone();
-        async move {
-            Ok(if too_large {
-                header_block_too_large()
-            } else {
-                stack.answer(request).await
-            })
-        }
+        async move { Ok(stack.answer(request).await) }
     });
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
     server.serve_connection(TokioIo::new(Box::pin(stream)), service)
 }
 
-/// As HTTP/2 counts them, without its allowance for each (RFC 9113, 10.5.1).
-fn header_bytes(headers: &HeaderMap) -> usize {
-    let field = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
-    headers.iter().map(field).sum()
-}
-
-/// As hyper answers a head that does not fit its buffer: bare, for nothing of it was read.
-fn header_block_too_large() -> hyper::Response<usher_http::Body> {
-    let mut response = hyper::Response::new(usher_http::Body::empty());
-    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    response
-}
-
 /// Ends at SIGTERM or SIGINT.
-fn stopped() -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn stopped() -> Result<impl Future<Output = ()>, Failure> {
     let listen = |kind| signal(kind).map_err(|error| Failure::Bug(error.into()));
     let (mut terminate, mut interrupt) = (
         listen(SignalKind::terminate())?,
@@ -193,6 +193,8 @@ fn stopped() -> Result<impl Future<Output = ()>, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use usher_auth_jwt::DevelopmentKey;
     use usher_wiring::{
@@ -220,7 +222,7 @@ mod tests {
     async fn answer_to(sent: &str) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let server = tokio::spawn(serve(listener, stack().await, Duration::ZERO));
+        let server = tokio::spawn(serve(listener, stack().await, Duration::ZERO, pending()));
         let mut client = TcpStream::connect(address).await.expect("a connection");
         client.write_all(sent.as_bytes()).await.expect("sent");
         let mut said = Vec::new();
@@ -266,7 +268,7 @@ mod tests {
         const REQUESTS: usize = 40;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let server = tokio::spawn(serve(listener, stack().await, Duration::ZERO));
+        let server = tokio::spawn(serve(listener, stack().await, Duration::ZERO, pending()));
         let mut client = TcpStream::connect(address).await.expect("a connection");
         let request = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n";
         let requests = request.repeat(REQUESTS);

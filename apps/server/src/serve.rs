@@ -37,9 +37,12 @@ pub(crate) async fn run(
     role: Role,
     listening: impl FnOnce(std::net::SocketAddr),
 ) -> Result<(), Failure> {
+    // First of all: a process that is told to stop while it waits for a database must stop, and as a container's first
+    // process it would not otherwise.
+    let stop = listener::stopped()?;
     let telemetry = Telemetry::start(&config, &role);
     let telemetry = telemetry.map_err(|error| Failure::Unavailable(error.into()))?;
-    let served = open_and_serve(config, role, &telemetry, listening).await;
+    let served = open_and_serve(config, role, &telemetry, listening, stop).await;
     telemetry.flush().await;
     served
 }
@@ -49,6 +52,7 @@ async fn open_and_serve(
     role: Role,
     telemetry: &Telemetry,
     listening: impl FnOnce(std::net::SocketAddr),
+    stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let ServerConfig {
         listen,
@@ -56,7 +60,15 @@ async fn open_and_serve(
         shutdown_timeout: patience,
         ..
     } = config.server;
-    let deployment = Box::pin(Deployment::open(config, &role, telemetry.into())).await?;
+    let mut stop = std::pin::pin!(stop);
+    let opening = Box::pin(Deployment::open(config, &role, telemetry.into()));
+    let deployment = tokio::select! {
+        opened = opening => opened?,
+        () = &mut stop => {
+            tracing::info!("stopping: nothing was served yet");
+            return Ok(());
+        }
+    };
     listener::raise_open_files();
     let listener = listener::bind(listen, "--listen names another address").await?;
     let address = listener
@@ -67,7 +79,7 @@ async fn open_and_serve(
     }
     listening(address);
     let returner = deployment.returner();
-    let served = listener::serve(listener, deployment.stack, patience).await;
+    listener::serve(listener, deployment.stack, patience, stop).await;
     // A store that does not answer must not keep the process: its calls have deadlines, and what is not
     // given back counts as spent.
     let in_time = tokio::time::timeout(RETURNING, returner.close()).await;
@@ -76,7 +88,7 @@ async fn open_and_serve(
             "not all calls of quotas were given back in time; the others count as spent"
         );
     }
-    served
+    Ok(())
 }
 
 pub(crate) fn check(arguments: &ConfigArguments) -> Result<(), Failure> {

@@ -15,7 +15,6 @@ use usher_http::{AUDIT, AccessLog};
 use usher_telemetry::{
     Metrics, MetricsSettings, Output, Stream, Ticked, as_text,
     logging::{self, Format},
-    start_ticking,
 };
 #[cfg(feature = "traces")]
 use usher_telemetry_otlp::{OtlpSettings, Traces};
@@ -72,7 +71,8 @@ impl Telemetry {
         let metrics = Arc::new(Metrics::new(settings, lines.clone(), Arc::new(SystemClock)));
         if !is_function {
             let ticked: Weak<dyn Ticked> = Arc::<Metrics>::downgrade(&metrics);
-            start_ticking(&[lines.clone(), diagnostics.clone()], ticked)?;
+            lines.write_in_background(Some(ticked))?;
+            diagnostics.write_in_background(None)?;
         }
         Ok(Self {
             lines,

@@ -62,10 +62,7 @@ impl ProfileStore for Careless {
     async fn put(&self, id: &UserId, profile: &Profile, _: &Expected) -> Result<Put, StoreError> {
         let content = profile.render(id);
         assert!(content.contains(IN_CONTENT), "the content got here");
-        let full: Result<(), String> = Err(format!(
-            "postgres://usher:{IN_KEY}@store/ has no room for {content}"
-        ));
-        full.expect("there is room");
+        no_room(&content).expect("there is room");
         Ok(Put::Conflict)
     }
 
@@ -76,6 +73,12 @@ impl ProfileStore for Careless {
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+fn no_room(content: &str) -> Result<(), String> {
+    Err(format!(
+        "postgres://usher:{IN_KEY}@store/ has no room for {content}"
+    ))
 }
 
 /// What a process says is its own: so a process of its own is the deployment.

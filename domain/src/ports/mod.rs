@@ -27,6 +27,8 @@ pub use key_store::{
 pub use pacer::{Admission, Charge, Pacer, Spender};
 pub use profile_schema::ProfileSchema;
 pub use profile_store::{Deleted, Expected, ProfileStore, Put, StoredProfile, Version};
-pub use telemetry::{Answered, Concern, Phase, Phases, Rule, Silent, Telemetry, TraceContext};
+pub use telemetry::{
+    Answered, Concern, Phase, Phases, Rule, Silent, StoreWatch, Telemetry, TraceContext,
+};
 pub use token_verifier::{ClaimStyle, TokenError, TokenVerifier, VouchedClaims};
 pub use usage_store::{AccountPage, Receipt, Taken, UsageStore};

@@ -71,7 +71,7 @@ pub struct Phases {
     pub admission: Option<Phase>,
     /// May they do this?
     pub decision: Option<Phase>,
-    /// What the store took, its repeats and conflicts included.
+    /// The store: from when it was first asked, and as long as it was waited for, repeats and conflicts included.
     pub store: Option<Phase>,
 }
 
@@ -106,6 +106,15 @@ pub struct TraceContext {
     pub sampled: Option<bool>,
 }
 
+/// Is told when a call waits for the profile store, and when it does so no longer.
+pub trait StoreWatch: Send + Sync + std::fmt::Debug {
+    /// The store is asked.
+    fn asked(&self);
+
+    /// It has answered, or nobody waits for its answer any more.
+    fn answered(&self);
+}
+
 /// The rule that refused a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
@@ -131,11 +140,13 @@ pub enum Rule {
     Owner,
     /// The grant is for a part of the profile.
     Grants,
+    /// Owners may not write what the schema marks `readOnly`.
+    ReadOnly,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Token,
         Self::DeniedSubject,
         Self::ApiKey,
@@ -147,6 +158,7 @@ impl Rule {
         Self::Scopes,
         Self::Owner,
         Self::Grants,
+        Self::ReadOnly,
     ];
 
     /// The one that a limit is.
@@ -175,6 +187,7 @@ impl Rule {
             Self::Scopes => "scopes",
             Self::Owner => "owner",
             Self::Grants => "grants",
+            Self::ReadOnly => "read_only",
         }
     }
 
@@ -195,6 +208,9 @@ impl Rule {
             Self::Scopes => "a scope that access.scopes lists for the action",
             Self::Owner => "the caller's own profile, or a grant for it",
             Self::Grants => "a grant for all of what the action is about",
+            Self::ReadOnly => {
+                "attributes that the schema does not mark readOnly, or a grant to write them"
+            }
         }
     }
 
@@ -207,7 +223,7 @@ impl Rule {
             }
             Self::Throttle | Self::UserThrottle | Self::ServiceThrottle => Concern::Throttle,
             Self::Quota => Concern::Quota,
-            Self::Scopes | Self::Owner | Self::Grants => Concern::Access,
+            Self::Scopes | Self::Owner | Self::Grants | Self::ReadOnly => Concern::Access,
         }
     }
 }

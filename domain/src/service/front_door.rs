@@ -14,7 +14,7 @@ use crate::{
         account::{Levels, Refused},
         api_key::ApiKeyHash,
         assignment::{self, Assignment},
-        membership::{AccountTag, KnownKey},
+        membership::{AccountTag, BadKey, KnownKey},
         plan::{PlanId, PlanInForce},
     },
 };
@@ -90,8 +90,8 @@ pub enum Refusal {
     Token(TokenError),
     /// Its token is good, and its subject was stopped.
     DeniedSubject,
-    /// Its key is missing, malformed, unknown, disabled or in no plan of this stage.
-    InvalidApiKey,
+    /// Its key opens nothing.
+    InvalidApiKey(BadKey),
     /// The plan that it is assigned is not there, or does not apply to this stage.
     NoSuchPlan(PlanId),
     /// A limit of its plan or of the service.
@@ -110,7 +110,7 @@ impl Refusal {
             }
             Self::Token(TokenError::KeySetUnavailable { .. }) | Self::Store(_) => None,
             Self::DeniedSubject => Some(Rule::DeniedSubject),
-            Self::InvalidApiKey => Some(Rule::ApiKey),
+            Self::InvalidApiKey(_) => Some(Rule::ApiKey),
             Self::NoSuchPlan(_) => Some(Rule::AssignedPlan),
             Self::Limited(refused) => Some(Rule::of(refused.by)),
         }
@@ -185,14 +185,15 @@ impl FrontDoor {
             trail.gateway_key = Some(key.into());
             return Ok(principal);
         }
+        let mut fault = None;
         if self.policy.key_required {
-            self.with_key(credentials.api_key, now, trail).await?;
+            fault = self.with_key(credentials.api_key, now, trail).await?;
         }
         if trail.plan.is_none() {
             self.assigned(&principal, now, trail).await?;
         }
-        if trail.plan.is_none() && self.policy.key_required {
-            return Err(Refusal::InvalidApiKey);
+        if let (None, Some(fault)) = (&trail.plan, fault) {
+            return Err(Refusal::InvalidApiKey(fault));
         }
         self.charge(&principal, method, clock, trail).await?;
         Ok(principal)
@@ -213,21 +214,28 @@ impl FrontDoor {
         verified.map_err(Refusal::Token)
     }
 
-    /// The plan of the key that was sent, if it is a good one.
+    /// Finds the plan of the key that was sent; what is wrong with it, if it is no good one.
     async fn with_key(
         &self,
         api_key: Option<&str>,
         now: Timestamp,
         trail: &mut Trail,
-    ) -> Result<(), Refusal> {
-        let Some(hash) = api_key.and_then(|key| ApiKeyHash::of(key).ok()) else {
-            return Ok(());
+    ) -> Result<Option<BadKey>, Refusal> {
+        let Some(key) = api_key else {
+            return Ok(Some(BadKey::Missing));
         };
-        if let Some(key) = self.keys.key(&hash, now).await.map_err(Refusal::Store)? {
-            trail.plan = key.plan_at(now).map(Arc::clone);
-            trail.key = Some(key);
-        }
-        Ok(())
+        let Ok(hash) = ApiKeyHash::of(key) else {
+            return Ok(Some(BadKey::Malformed));
+        };
+        let found = self.keys.key(&hash, now).await.map_err(Refusal::Store)?;
+        let Some(key) = found else {
+            return Ok(Some(BadKey::Unknown));
+        };
+        let plan = key.plan_at(now).map(Arc::clone);
+        let fault = plan.as_ref().err().copied();
+        trail.plan = plan.ok();
+        trail.key = Some(key);
+        Ok(fault)
     }
 
     /// The plan that the principal is given without a key. One that is assigned and not there lets

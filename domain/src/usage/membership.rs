@@ -154,11 +154,50 @@ impl KnownKey {
         }
     }
 
-    /// The plan that calls with this key are charged to at `now`; `None`: the key opens nothing.
+    /// The plan that calls with this key are charged to at `now`.
+    ///
+    /// # Errors
+    /// Why the key opens nothing.
+    pub fn plan_at(&self, now: Timestamp) -> Result<&Arc<PlanInForce>, BadKey> {
+        if !self.enabled {
+            return Err(BadKey::Disabled);
+        }
+        if self.until.is_some_and(|until| now >= until) {
+            return Err(BadKey::Replaced);
+        }
+        self.plan.as_ref().ok_or(BadKey::WithoutPlan)
+    }
+}
+
+/// Why a key opens nothing. For logs: its client is told that it is no good key, and not more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadKey {
+    /// There is none, or more than one.
+    Missing,
+    /// It cannot be a key.
+    Malformed,
+    /// Nobody has made it.
+    Unknown,
+    /// It is disabled.
+    Disabled,
+    /// Another value has taken its place, and its time is over.
+    Replaced,
+    /// None of its plans applies to this stage.
+    WithoutPlan,
+}
+
+impl BadKey {
+    /// The same in words.
     #[must_use]
-    pub fn plan_at(&self, now: Timestamp) -> Option<&Arc<PlanInForce>> {
-        let good = self.enabled && self.until.is_none_or(|until| now < until);
-        self.plan.as_ref().filter(|_| good)
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "there is none, or more than one",
+            Self::Malformed => "it is too short, too long or not text",
+            Self::Unknown => "it is not known",
+            Self::Disabled => "it is disabled",
+            Self::Replaced => "another value has taken its place",
+            Self::WithoutPlan => "none of its plans applies to this stage",
+        }
     }
 }
 

@@ -33,10 +33,10 @@ pub(crate) fn of_refusal(refusal: Refusal, id: RequestId) -> Problem {
             ErrorCode::InvalidToken,
             "the token's subject has been stopped",
         ),
-        Refusal::InvalidApiKey => Problem::new(ErrorCode::InvalidApiKey),
+        Refusal::InvalidApiKey(_) => Problem::new(ErrorCode::InvalidApiKey),
         Refusal::NoSuchPlan(plan) => {
             tracing::warn!(
-                request_id = %id,
+                requestId = %id,
                 %plan,
                 "a plan is assigned by usage.assign that is not there or does not apply to this stage"
             );
@@ -59,6 +59,7 @@ pub(crate) const fn why(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Token(TokenError::Invalid(why)) => Some(why),
         Refusal::Token(TokenError::Expired) => Some(EXPIRED),
         Refusal::MissingToken => Some("there is none"),
+        Refusal::InvalidApiKey(fault) => Some(fault.as_str()),
         _ => None,
     }
 }

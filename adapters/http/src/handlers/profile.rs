@@ -26,7 +26,7 @@ use super::{
 use crate::{
     credentials,
     problem::{ErrorCode, Problem},
-    report::{LeftBehind, Refused, Report, Reporting},
+    report::{LeftBehind, Refused, Report, Reporting, StoreTime},
     request_id::RequestId,
     state::App,
 };
@@ -80,8 +80,10 @@ pub(crate) async fn handle(
     Extension(left_behind): Extension<LeftBehind>,
     request: Request<Body>,
 ) -> Response {
-    let mut reporting = Reporting::new(Report::of(RESOURCE), left_behind);
-    let result = judge(&app, id, request, &mut reporting.report).await;
+    let clock = &*app.0.clock;
+    let mut reporting = Reporting::new(Report::of(RESOURCE), left_behind, clock);
+    let Reporting { report, store, .. } = &mut reporting;
+    let result = judge(&app, id, request, report, store).await;
     let response = match result {
         Ok(response) => response,
         Err(problem) => {
@@ -99,6 +101,7 @@ async fn judge(
     id: RequestId,
     request: Request<Body>,
     report: &mut Report,
+    store: &StoreTime<'_>,
 ) -> Result<Response, Problem> {
     if *request.method() == Method::OPTIONS {
         let mut response = options(ALLOWED);
@@ -118,12 +121,12 @@ async fn judge(
             failure::invalid_token(ErrorCode::InvalidToken, why.0)
         })?;
         credentials.gateway = parts.extensions.get();
-        let came = clock.now();
+        report.came_to_the_door(clock.now());
         let door = &app.0.front_door;
         let admitted = door
             .admit(credentials, name(&parts.method), clock, &mut report.trail)
             .await;
-        report.left_the_door(came, clock.now());
+        report.left_the_door(clock.now());
         admitted.map_err(|refusal| {
             report.refused = refusal.rule().map(|rule| Refused {
                 rule,
@@ -157,7 +160,7 @@ async fn judge(
         app,
         id,
         user_id: &user_id,
-        authorized,
+        authorized: authorized.watched(store),
     };
     match action {
         Action::Read => call.read(&parts.headers, report).await,
@@ -185,13 +188,14 @@ fn audit(id: RequestId, principal: &Principal, action: Action, target: &UserId, 
     tracing::info!(
         target: AUDIT,
         requestId = %id,
-        principal = %principal.id,
-        issuer = %principal.issuer,
+        // As texts, which a line for people has in quotes: a name may look like other fields, or like another line.
+        principal = &*principal.id,
+        issuer = &*principal.issuer,
         // "target" is taken: where a line comes from.
-        targetUserId = %target,
+        targetUserId = target.as_str(),
         grants = grants.join(" "),
         action = action.as_str(),
-        %attributes,
+        attributes = attributes.to_string(),
         "access by a grant"
     );
 }
@@ -208,7 +212,7 @@ impl Call<'_> {
     async fn read(&self, headers: &HeaderMap, report: &mut Report) -> Result<Response, Problem> {
         let preconditions = preconditions(headers);
         let read = self.authorized.read(&preconditions);
-        match self.timed(read, report).await? {
+        match self.judged(read, report).await? {
             Read::Found(profile) => Ok(self.answer(StatusCode::OK, Some(&profile))),
             Read::NotModified(profile) => {
                 let mut response = Response::new(Body::empty());
@@ -235,7 +239,7 @@ impl Call<'_> {
             Profile::parse(&body, self.user_id, self.max_bytes()).map_err(failure::of_body)?;
         let preconditions = preconditions(headers);
         let replace = self.authorized.replace(&profile, &preconditions);
-        let Written { view, created } = self.timed(replace, report).await?;
+        let Written { view, created } = self.judged(replace, report).await?;
         if !created {
             return Ok(self.answer(StatusCode::OK, view.as_ref()));
         }
@@ -267,30 +271,34 @@ impl Call<'_> {
         let patch = patch.map_err(failure::of_patch)?;
         let preconditions = preconditions(headers);
         let patched = self.authorized.patch(&patch, &preconditions);
-        let view = self.timed(patched, report).await?;
+        let view = self.judged(patched, report).await?;
         Ok(self.answer(StatusCode::OK, view.as_ref()))
     }
 
     async fn delete(&self, headers: &HeaderMap, report: &mut Report) -> Result<Response, Problem> {
         let preconditions = preconditions(headers);
         let delete = self.authorized.delete(&preconditions);
-        self.timed(delete, report).await?;
+        self.judged(delete, report).await?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         Ok(response)
     }
 
-    /// Waits for the store, and reports how long it took.
-    async fn timed<T>(
+    /// What the work came to; where a rule refused it, with that rule in the report.
+    async fn judged<T>(
         &self,
         work: impl Future<Output = Result<T, ProfileFailure>>,
         report: &mut Report,
     ) -> Result<T, Problem> {
-        let clock = &self.app.0.clock;
-        let asked = clock.now();
-        let result = work.await;
-        report.phases.store = Some(Phase::between(asked, clock.now()));
-        result.map_err(|why| failure::of_profile(why, self.max_bytes(), self.user_id, self.id))
+        work.await.map_err(|why| {
+            report.refused = match why {
+                ProfileFailure::NotGranted(_) => Some(Rule::Grants),
+                ProfileFailure::ReadOnly(_) => Some(Rule::ReadOnly),
+                _ => None,
+            }
+            .map(|rule| Refused { rule, why: None });
+            failure::of_profile(why, self.max_bytes(), self.user_id, self.id)
+        })
     }
 
     fn max_bytes(&self) -> usize {

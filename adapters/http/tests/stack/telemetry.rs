@@ -2,11 +2,18 @@
 
 use std::{pin::pin, time::Duration};
 
-use usher_domain::ports::{Rule, TraceContext};
+use axum::http::Method;
+use usher_domain::{
+    access::{Action, Attributes, Grant, Holder},
+    ports::{Rule, TraceContext},
+};
 use usher_http::{EXECUTION_LOG_FIELDS, Limits};
 use usher_testkit::fakes::{Behaviour, ToldAnswer};
 
-use crate::support::{ALICE, Ask, DISABLED_KEY, Events, KEY, Setup, World, plan_limits, poll_once};
+use crate::support::{
+    ALICE, Ask, DISABLED_KEY, Events, KEY, KEY_OF_ANOTHER_STAGE, OTHER_KEY, Setup, World,
+    plan_limits, poll_once,
+};
 
 async fn told(world: &World, ask: Ask) -> ToldAnswer {
     let _ = world.told.take();
@@ -45,6 +52,112 @@ async fn every_refusal_names_the_rule_that_refused() {
     world.clock.advance(Duration::from_mins(1));
     told(&world, Ask::get(ALICE)).await;
     assert_eq!(told(&world, Ask::get(ALICE)).await.rule, Some(Rule::Quota));
+}
+
+/// What a caller may not write is known only when the store has told what is there.
+#[tokio::test]
+async fn a_write_of_what_the_caller_may_not_write_names_its_rule() {
+    let grant = Grant {
+        holder: Holder::Group("support".into()),
+        issuer: None,
+        actions: [Action::Read, Action::Write].into(),
+        attributes: Attributes::Only(["name".into()].into()),
+        read_only: false,
+    };
+    let mut setup = Setup::with_schema(&["tier"]);
+    setup.rules.access.grants.push(grant);
+    let world = setup.start();
+    world.alice_has(r#"{"name":"Alice"}"#).await;
+    let sam = |ask: Ask| ask.token("user:sam;group:support");
+    for (ask, rule, status) in [
+        (Ask::merge(ALICE, r#"{"tier":"gold"}"#), Rule::ReadOnly, 403),
+        (Ask::put(ALICE, r#"{"tier":"gold"}"#), Rule::ReadOnly, 403),
+        (sam(Ask::merge(ALICE, r#"{"mail":"x"}"#)), Rule::Grants, 403),
+        (sam(Ask::put(ALICE, r#"{"name":"x"}"#)), Rule::Grants, 403),
+    ] {
+        let (events, _guard) = Events::as_json();
+        let told = told(&world, ask).await;
+        assert_eq!((told.rule, told.status), (Some(rule), status), "{told:?}");
+        let line = events.take();
+        let named = format!("\"rule\":\"{}\"", rule.as_str());
+        assert!(line.contains(&named), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_opens_nothing_is_said_why_in_the_log_alone() {
+    let world = World::new();
+    let two = Ask::get(ALICE).another("x-api-key", OTHER_KEY);
+    for (ask, why) in [
+        (Ask::get(ALICE).without("x-api-key"), "there is none"),
+        (two, "more than one"),
+        (Ask::get(ALICE).key("short"), "too short"),
+        (Ask::get(ALICE).key("unknown-0123456789012345"), "not known"),
+        (Ask::get(ALICE).key(DISABLED_KEY), "disabled"),
+        (Ask::get(ALICE).key(KEY_OF_ANOTHER_STAGE), "this stage"),
+    ] {
+        let (events, _guard) = Events::as_json();
+        let answer = world.ask(ask).await;
+        assert_eq!(answer.code(), "invalid_api_key");
+        assert!(!answer.text().contains(why), "{answer:?}");
+        let line = events.take();
+        assert!(line.contains("\"why\":") && line.contains(why), "{line}");
+    }
+}
+
+/// Whoever collects a container's lines may cut them after 16 KiB, and the client must not choose what is cut off.
+#[tokio::test]
+async fn a_line_stays_short_whatever_the_client_sends() {
+    let world = World::new();
+    let path = format!("/users/{}/profile", "%C3%A9".repeat(1_000));
+    let method = Method::from_bytes(&[b'X'; 200]).expect("a method");
+    let ask = Ask::new(method, &path).header("user-agent", &"\"\u{e9}".repeat(1_500));
+    let (events, _guard) = Events::as_json();
+    world.ask(ask).await;
+    world.ask(Ask::get(&path).anonymous()).await;
+    let lines = world.log.take_text();
+    assert_eq!(lines.len(), 2);
+    for line in lines
+        .iter()
+        .map(String::as_str)
+        .chain(events.take().lines())
+    {
+        assert!(line.len() < 8 * 1024, "{}: {line}", line.len());
+    }
+}
+
+#[tokio::test]
+async fn a_header_block_that_is_too_large_is_told_like_any_other_request() {
+    let world = World::new();
+    let large = Ask::get(ALICE).header("cookie", &"c".repeat(17 * 1024));
+    let told = told(&world, large).await;
+    assert_eq!((told.status, told.plan.is_some()), (431, false));
+    assert_eq!(world.log.take().pop().expect("a line")["status"], 431);
+}
+
+/// A rule that the body breaks by itself needs no store; a schema's time is not the store's.
+#[tokio::test]
+async fn the_stores_time_is_the_stores_alone() {
+    let world = Setup::with_schema(&[]).start();
+    let refused = told(&world, Ask::put(ALICE, r#"{"age":"x"}"#)).await;
+    assert_eq!((refused.status, refused.phases.store), (422, None));
+    let written = told(&world, Ask::put(ALICE, "{}")).await;
+    assert!(written.phases.store.is_some(), "{written:?}");
+}
+
+/// Where a request is stuck is what its line is for.
+#[tokio::test(start_paused = true)]
+async fn what_a_request_was_waiting_for_is_told_when_its_time_is_over() {
+    let world = World::new();
+    world.keys.behave(Behaviour::Stall);
+    let waiting = told(&world, Ask::get(ALICE)).await;
+    assert_eq!(waiting.status, 504);
+    let phases = waiting.phases;
+    assert!(
+        phases.verification.is_some() && phases.admission.is_some(),
+        "{phases:?}"
+    );
+    assert_eq!((phases.decision, phases.store), (None, None));
 }
 
 #[tokio::test]
@@ -137,7 +250,9 @@ fn assert_known(world: &World, status: u16) {
     assert_eq!(told.resource, Some("/users/{userId}/profile"));
     assert!(told.key.is_some() && told.plan.is_some(), "{told:?}");
     assert!(
-        told.phases.admission.is_some() && told.phases.decision.is_some(),
+        told.phases.admission.is_some()
+            && told.phases.decision.is_some()
+            && told.phases.store.is_some(),
         "{told:?}"
     );
     let line = world.log.take().pop().expect("a line");

@@ -47,7 +47,7 @@ async fn opens(stores: &ControlStores, hash: ApiKeyHash, now: Timestamp) -> bool
     let mut plans = plans.iter().filter(|plan| key.plans.contains(&plan.id));
     let plan = plans.find_map(|plan| PlanInForce::new(plan, &stage("prod")));
     let known = KnownKey::new(&key, &hash, plan.map(Arc::new));
-    known.plan_at(now).is_some()
+    known.plan_at(now).is_ok()
 }
 
 fn with_quota(plan: UsagePlan, quota: Quota) -> UsagePlan {

@@ -33,7 +33,7 @@ async fn ask(world: &World, number: u16) -> Asked {
     let came = world.elapsed();
     let now = world.now();
     let found = world.cache.key(&secret(number), now).await;
-    let opened = found.map(|key| key.is_some_and(|key| key.plan_at(now).is_some()));
+    let opened = found.map(|key| key.is_some_and(|key| key.plan_at(now).is_ok()));
     Asked {
         came,
         answered: world.elapsed(),

@@ -9,7 +9,9 @@ use crate::{
     entity_tag::{Preconditions, ReadVerdict, TagList},
     json::Violation,
     patch::{Patch, PatchFailure, Unapplied, Use},
-    ports::{Deleted, Expected, ProfileSchema, ProfileStore, Put, StoreError, StoredProfile},
+    ports::{
+        Deleted, Expected, ProfileSchema, ProfileStore, Put, StoreError, StoreWatch, StoredProfile,
+    },
     principal::Principal,
     profile::{MAX_PROFILE_BYTES, Profile},
     user_id::UserId,
@@ -71,6 +73,23 @@ pub struct Authorized<'a> {
     profiles: &'a Profiles,
     target: &'a UserId,
     permit: Permit,
+    watch: Option<&'a dyn StoreWatch>,
+}
+
+/// As long as it is there, the store is waited for.
+struct Asking<'a>(&'a dyn StoreWatch);
+
+impl<'a> Asking<'a> {
+    fn begin(watch: &'a dyn StoreWatch) -> Self {
+        watch.asked();
+        Self(watch)
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
 }
 
 /// Why nothing was read or written.
@@ -151,6 +170,7 @@ impl Profiles {
                 profiles: self,
                 target,
                 permit,
+                watch: None,
             }),
             Decision::Deny(reason) => Err(reason),
         }
@@ -165,7 +185,16 @@ impl Profiles {
     }
 }
 
-impl Authorized<'_> {
+impl<'a> Authorized<'a> {
+    /// The same right; `watch` is told when the store is waited for.
+    #[must_use]
+    pub fn watched(self, watch: &'a dyn StoreWatch) -> Self {
+        Self {
+            watch: Some(watch),
+            ..self
+        }
+    }
+
     /// The same right, if it extends to the whole profile: to replace or delete it all.
     ///
     /// # Errors
@@ -199,11 +228,7 @@ impl Authorized<'_> {
     /// # Errors
     /// See [`ProfileFailure`]; absence comes before preconditions.
     pub async fn read(&self, preconditions: &Preconditions) -> Result<Read, ProfileFailure> {
-        let found = self
-            .store()
-            .get(self.target)
-            .await
-            .map_err(ProfileFailure::Store)?;
+        let found = self.ask(self.store().get(self.target)).await?;
         let StoredProfile { profile, .. } = found.ok_or(ProfileFailure::NotFound)?;
         let profile = self.seen(&profile);
         match preconditions.judge_read(profile.tag()) {
@@ -255,8 +280,8 @@ impl Authorized<'_> {
                     current.map_or(Expected::Absent, |stored| Expected::Version(stored.version));
                 (expected, profile)
             };
-            let put = self.store().put(self.target, &profile, &expected).await;
-            match put.map_err(ProfileFailure::Store)? {
+            let put = self.store().put(self.target, &profile, &expected);
+            match self.ask(put).await? {
                 Put::Conflict if only_create => return Err(ProfileFailure::PreconditionFailed),
                 Put::Conflict => {}
                 Put::Refused(places) => return Err(self.not_kept(places)),
@@ -311,8 +336,8 @@ impl Authorized<'_> {
                 return Ok(self.view(&after));
             }
             let expected = Expected::Version(stored.version);
-            let put = self.store().put(self.target, &after, &expected).await;
-            match put.map_err(ProfileFailure::Store)? {
+            let put = self.store().put(self.target, &after, &expected);
+            match self.ask(put).await? {
                 Put::Conflict => {}
                 Put::Refused(places) => return Err(self.not_kept(places)),
                 put => return Ok(self.written(&after, &put).view),
@@ -334,8 +359,8 @@ impl Authorized<'_> {
                 self.judge(preconditions, Some(&stored.profile))?;
                 Expected::Version(stored.version)
             };
-            let deleted = self.store().delete(self.target, &expected).await;
-            match deleted.map_err(ProfileFailure::Store)? {
+            let deleted = self.store().delete(self.target, &expected);
+            match self.ask(deleted).await? {
                 Deleted::Deleted => return Ok(()),
                 Deleted::Absent => return Err(ProfileFailure::NotFound),
                 Deleted::Conflict => {}
@@ -345,10 +370,16 @@ impl Authorized<'_> {
     }
 
     async fn current(&self) -> Result<Option<StoredProfile>, ProfileFailure> {
-        self.store()
-            .get_for_write(self.target)
-            .await
-            .map_err(ProfileFailure::Store)
+        self.ask(self.store().get_for_write(self.target)).await
+    }
+
+    /// Waits for the store, and says so.
+    async fn ask<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, ProfileFailure> {
+        let _asking = self.watch.map(Asking::begin);
+        answer.await.map_err(ProfileFailure::Store)
     }
 
     fn rules(&self) -> &ProfileRules {
