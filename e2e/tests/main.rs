@@ -4,6 +4,7 @@ mod cases;
 mod command;
 mod dev;
 mod durability;
+mod ending;
 mod faults;
 mod filled_tables;
 mod gateway;
