@@ -29,7 +29,7 @@ use axum::{
     response::Response,
 };
 use tower::Service;
-use usher_domain::ports::{Answered, Telemetry};
+use usher_domain::ports::{Answered, CLIENT_CLOSED, Telemetry};
 
 use crate::{
     access_log::{self, AccessLog, Seen},
@@ -225,8 +225,6 @@ impl Unanswered<'_> {
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
-        /// nginx's name for it: client closed request.
-        const CLIENT_CLOSED: u16 = 499;
         if let Some(seen) = self.seen.take() {
             let report = self.left_behind.take().unwrap_or_default();
             let latency = self.shared.app.0.clock.now().since(seen.at);

@@ -46,11 +46,18 @@ pub(crate) fn place_of(name: &str, within: &str) -> String {
     format!("{within}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
+/// The attribute that a place is in, as a JSON Pointer. For the log: names further in are the user's content, such as the
+/// addresses in an address book.
+pub(crate) fn top(place: &str) -> &str {
+    let end = place.get(1..).and_then(|rest| rest.find('/'));
+    end.and_then(|end| place.get(..=end)).unwrap_or(place)
+}
+
 /// How attributes are shown as JSON. Sets, which JSON does not have, are lists in a fixed order, bytes
 /// are base64, and a number with more digits than a double keeps is the nearest that it does keep.
 ///
 /// # Errors
-/// The place of the first attribute that has no JSON form, and why.
+/// The first attribute that has no JSON form, and why.
 pub(crate) fn shown_attributes<'a>(
     attributes: impl IntoIterator<Item = (&'a String, &'a AttributeValue)>,
     place: &str,
@@ -67,7 +74,7 @@ pub(crate) fn shown_attributes<'a>(
 /// See [`shown_attributes`].
 pub(crate) fn shown(attribute: &AttributeValue, place: &str) -> Result<Value, String> {
     let number =
-        |literal: &String| number::nearest(literal).map_err(|why| format!("{place}: {why}"));
+        |literal: &String| number::nearest(literal).map_err(|why| format!("{}: {why}", top(place)));
     match attribute {
         AttributeValue::Null(_) => Ok(Value::Null),
         AttributeValue::Bool(flag) => Ok(Value::Bool(*flag)),
@@ -95,7 +102,8 @@ pub(crate) fn shown(attribute: &AttributeValue, place: &str) -> Result<Value, St
             Ok(numbers.into_iter().map(Value::Number).collect())
         }
         _ => Err(format!(
-            "{place}: the attribute has a type that this program does not know"
+            "{}: the attribute has a type that this program does not know",
+            top(place)
         )),
     }
 }

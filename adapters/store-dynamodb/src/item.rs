@@ -12,7 +12,7 @@ use usher_domain::{
 use uuid::Uuid;
 
 use crate::{
-    attributes::{Item, is_exact, shown_attributes, to_attribute},
+    attributes::{Item, is_exact, shown_attributes, to_attribute, top},
     merge::merged,
 };
 
@@ -107,7 +107,8 @@ fn profile(item: &Item) -> Result<Profile, String> {
     let attributes = shown_attributes(item.iter().filter(|(name, _)| is_the_users(name)), "")?;
     Profile::from_attributes(attributes).map_err(|error| match error {
         ProfileError::NotPortable(places) => {
-            let place = |Violation { pointer, detail }: &Violation| format!("{pointer}: {detail}");
+            let place =
+                |Violation { pointer, detail }: &Violation| format!("{}: {detail}", top(pointer));
             places.first().map(place).unwrap_or_default()
         }
         other => other.to_string(),

@@ -9,5 +9,8 @@ pub mod logging;
 mod metrics;
 mod output;
 
-pub use metrics::{METRICS, Metric, Metrics, MetricsSettings, PLANS_SHOWN, REFUSED_BY, Unit};
+pub use metrics::{
+    Kind, METRICS, Metric, Metrics, MetricsSettings, OUTCOMES, PLANS_SHOWN, REFUSED_BY,
+    STATUS_CLASSES, Scope, Unit,
+};
 pub use output::{Output, Stream, Ticked, as_text};

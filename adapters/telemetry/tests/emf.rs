@@ -11,6 +11,7 @@ use usher_domain::{
     usage::plan::PlanId,
 };
 use usher_telemetry::{METRICS, Metrics, MetricsSettings, Output, REFUSED_BY, Stream};
+use usher_testkit::clock::FakeClock;
 
 use self::support::{NOON, call, scrape, trail, value};
 
@@ -105,6 +106,7 @@ fn a_request_is_one_line_with_api_gateways_names() {
                         metric("Latency", "Milliseconds"),
                         metric("IntegrationLatency", "Milliseconds"),
                         metric("QuotaUsed", "Percent"),
+                        metric("ClientClosed", "Count"),
                     ],
                 }],
             },
@@ -116,6 +118,7 @@ fn a_request_is_one_line_with_api_gateways_names() {
             "Count": 1.0,
             "4XXError": 0.0,
             "5XXError": 0.0,
+            "ClientClosed": 0.0,
             "Latency": 2.0,
             "IntegrationLatency": 1.235,
             "QuotaUsed": 25.0,
@@ -123,6 +126,70 @@ fn a_request_is_one_line_with_api_gateways_names() {
     );
     metrics.flush();
     assert_eq!(output.take(), "", "once");
+}
+
+/// A store that hangs is told by clients who do not wait for it.
+#[test]
+fn a_client_that_went_away_is_no_error_of_the_request() {
+    let (metrics, output) = metrics("api");
+    let trail = trail("gold", None);
+    let mut call = call(&trail);
+    call.status = 499;
+    metrics.answered(&call);
+    metrics.flush();
+    let line = lines(&output).remove(0);
+    for (name, value) in [
+        ("Count", 1),
+        ("4XXError", 0),
+        ("5XXError", 0),
+        ("ClientClosed", 1),
+    ] {
+        assert_eq!(line[name], f64::from(value), "{name}");
+    }
+    let of = |class| {
+        value(
+            &scrape(&metrics),
+            "usher_http_requests_total",
+            &[("status_class", class)],
+        )
+    };
+    assert_eq!((of("closed"), of("4xx")), (Some(1.0), Some(0.0)));
+}
+
+/// An alarm over it is about the issuer and the process that are worst off, and about those that need a key set.
+#[test]
+fn a_key_set_grows_old_while_it_cannot_be_had() {
+    let clock = Arc::new(FakeClock::at(NOON));
+    let output = Output::buffered(Stream::Stdout);
+    let settings = MetricsSettings {
+        prometheus: true,
+        emf: Some("Usher".to_owned()),
+        ..MetricsSettings::default()
+    };
+    let metrics = Metrics::new(settings, output.clone(), Arc::clone(&clock) as _);
+    let told = |issuer: &str, fetched: bool| {
+        metrics.key_set_fetched(issuer, fetched);
+        metrics.flush();
+        let age = lines(&output).remove(0)["KeySetAge"].as_f64();
+        let at = "usher_key_set_fetched_timestamp_seconds";
+        let at = value(&scrape(&metrics), at, &[("issuer", issuer)]);
+        (
+            age.expect("an age").to_string(),
+            at.expect("a time").to_string(),
+        )
+    };
+    let noon = || NOON.as_seconds().to_string();
+    assert_eq!(told("a", true), ("0".to_owned(), noon()));
+    clock.advance(Duration::from_hours(1));
+    assert_eq!(told("a", false), ("3600".to_owned(), noon()));
+    assert_eq!(
+        told("b", false),
+        ("3600".to_owned(), "0".to_owned()),
+        "never had"
+    );
+    clock.advance(Duration::from_hours(1));
+    let now = (NOON.as_seconds() + 7200).to_string();
+    assert_eq!(told("a", true), ("0".to_owned(), now));
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod path;
 
 use std::net::IpAddr;
 
-use lambda_http::http::{Method, Request, Uri, header::ACCEPT_ENCODING, request::Parts};
+use lambda_http::http::{Method, Request, Uri, Version, header::ACCEPT_ENCODING, request::Parts};
 use serde_json::Value;
 use usher_http::{Body, ClientAddress};
 
@@ -69,6 +69,7 @@ pub fn read(event: &Value) -> Result<Call, NotHttp> {
     let mut parts = Request::new(()).into_parts().0;
     parts.method = method.unwrap_or_else(|| Method::from_bytes(b"UNKNOWN").unwrap_or_default());
     parts.uri = target(event, kind);
+    parts.version = version(context);
     parts.headers = headers::read(event);
     if kind == Kind::RestApi {
         // Unless it was set up for binary media types, it hands bytes on as the base64 text that they travel in;
@@ -104,6 +105,16 @@ fn kind(event: &Value) -> Option<Kind> {
         Some("1.0") => Kind::HttpApiV1,
         _ => Kind::RestApi,
     })
+}
+
+/// The client's protocol, as the gateway tells it; a load balancer does not.
+fn version(context: &Value) -> Version {
+    let of_http = context.at("http").text("protocol");
+    match of_http.or_else(|| context.text("protocol")) {
+        Some("HTTP/2.0" | "HTTP/2") => Version::HTTP_2,
+        Some("HTTP/1.0") => Version::HTTP_10,
+        _ => Version::HTTP_11,
+    }
 }
 
 /// What an event of another kind is, as far as that can be told without repeating what is in it.

@@ -1,78 +1,20 @@
-//! Dashboards and alarms name metrics, labels and dimensions that there are, and nothing else.
+//! Dashboards and alarms name metrics, labels, their values and dimensions that there are, and nothing else.
+
+mod support;
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use serde_json::Value;
-use usher_telemetry::METRICS;
+use usher_telemetry::{METRICS, Metric};
 use yaml_rust2::{Yaml, YamlLoader};
+
+use self::support::promql;
 
 fn deploy(path: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../deploy")
         .join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// The labels of a family, or of one of a histogram's series.
-fn labels(series: &str) -> Option<Vec<&'static str>> {
-    if series == "usher_build_info" {
-        return Some(vec!["version"]);
-    }
-    let ends = ["_bucket", "_sum", "_count"];
-    let of_histogram = ends.into_iter().find_map(|end| series.strip_suffix(end));
-    let metric = METRICS.iter().find(|metric| {
-        metric.prometheus == series
-            || of_histogram.is_some_and(|family| metric.prometheus == family)
-    })?;
-    let mut labels = metric.labels.to_vec();
-    labels.extend(series.ends_with("_bucket").then_some("le"));
-    Some(labels)
-}
-
-/// Looks at every metric and label of an expression; answers the families.
-fn families(expression: &str) -> BTreeSet<String> {
-    let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    let series: BTreeSet<_> = expression
-        .split(|letter: char| !is_name(letter))
-        .filter(|word| word.starts_with("usher_"))
-        .collect();
-    assert!(!series.is_empty(), "{expression}");
-    // Those that Prometheus adds to what it scrapes.
-    let mut known = vec!["job", "instance"];
-    for series in &series {
-        known.extend(labels(series).unwrap_or_else(|| panic!("{series} in {expression}")));
-    }
-    let lists = expression
-        .split("by (")
-        .chain(expression.split("on ("))
-        .skip(1);
-    let in_lists = lists
-        .filter_map(|rest| rest.split_once(')'))
-        .flat_map(|(list, _)| list.split(','));
-    let selectors = expression
-        .split('{')
-        .skip(1)
-        .filter_map(|rest| rest.split_once('}'));
-    let in_selectors = selectors
-        .flat_map(|(list, _)| list.split(','))
-        .filter_map(|matcher| matcher.split(['=', '!']).next());
-    for label in in_lists.chain(in_selectors) {
-        let label = label.trim();
-        let is_label = label.chars().all(is_name);
-        assert!(
-            !is_label || known.contains(&label),
-            "{label:?} in {expression}"
-        );
-    }
-    series
-        .into_iter()
-        .map(|series| {
-            let metric = METRICS
-                .iter()
-                .find(|metric| series.starts_with(metric.prometheus));
-            metric.map_or(series, |metric| metric.prometheus).to_owned()
-        })
-        .collect()
 }
 
 /// Every family that is not about the process alone.
@@ -105,7 +47,15 @@ fn the_dashboard_names_metrics_that_there_are_and_leaves_none_out() {
         assert!(!targets.is_empty() && panel["title"].is_string());
         for target in targets {
             assert_eq!(target["datasource"]["uid"], "${datasource}");
-            shown.extend(families(target["expr"].as_str().expect("an expression")));
+            let expression = target["expr"].as_str().expect("an expression");
+            let read = promql::read(expression).unwrap_or_else(|why| panic!("{why}: {expression}"));
+            for label in promql::named(target["legendFormat"].as_str().unwrap_or_default(), "{{") {
+                assert!(
+                    read.kept.contains(&label),
+                    "{label} in the legend of {expression}"
+                );
+            }
+            shown.extend(read.families);
         }
     }
     shown.remove("usher_build_info");
@@ -115,28 +65,95 @@ fn the_dashboard_names_metrics_that_there_are_and_leaves_none_out() {
         .expect("variables");
     let names: Vec<_> = variables.iter().map(|variable| &variable["name"]).collect();
     assert_eq!(names, ["datasource", "job"]);
-    families(variables[1]["definition"].as_str().expect("a query"));
+    assert_eq!(
+        variables[1]["definition"],
+        "label_values(usher_build_info, job)"
+    );
 }
 
 #[test]
 fn alerts_name_metrics_that_there_are() {
     let rules = YamlLoader::load_from_str(&deploy("grafana/alerts.yaml")).expect("YAML");
+    let tried = deploy("grafana/alerts.test.yaml");
     let rules = rules[0]["groups"][0]["rules"].as_vec().expect("rules");
-    assert!(rules.len() >= 6);
+    assert!(rules.len() >= 8);
     for rule in rules {
-        families(rule["expr"].as_str().expect("an expression"));
-        for part in ["alert", "for"] {
-            assert!(rule[part].as_str().is_some(), "{rule:?}");
-        }
+        let expression = rule["expr"].as_str().expect("an expression");
+        let read = promql::read(expression).unwrap_or_else(|why| panic!("{why}: {expression}"));
+        let part = |name: &str| rule[name].as_str().unwrap_or_else(|| panic!("{rule:?}"));
+        assert!(!part("for").is_empty());
         assert!(
-            rule["annotations"]["summary"].as_str().is_some(),
-            "{rule:?}"
+            tried.contains(&format!("\"{}\"", part("alert"))),
+            "{rule:?} is tried"
         );
+        for text in ["summary", "description"] {
+            let text = rule["annotations"][text].as_str().expect("words");
+            for label in promql::named(text, "{{") {
+                let label = label.strip_prefix("$labels.").expect("a label");
+                assert!(read.kept.contains(label), "{label} in {text}");
+            }
+        }
     }
 }
 
-fn is_metric(name: &str) -> bool {
-    METRICS.iter().any(|metric| metric.cloudwatch == name)
+/// What would let through what is not there finds nothing.
+#[test]
+fn what_is_not_there_is_noticed() {
+    for (expression, what) in [
+        ("sum(rate(usher_http_request_total[5m]))", "no such metric"),
+        (
+            "rate(usher_quota_used_ratio[5m])",
+            "a histogram has no value of its own",
+        ),
+        (
+            "rate(usher_http_requests_total_bucket[5m])",
+            "a counter has no buckets",
+        ),
+        ("usher_http_requests_total{status=\"200\"}", "no such label"),
+        (
+            "usher_http_requests_total{status_class=\"5XX\"}",
+            "no such value",
+        ),
+        (
+            "usher_key_set_refreshes_total{outcome=\"failure\"}",
+            "no such value",
+        ),
+        (
+            "usher_quota_used_ratio_bucket{le=\"0.85\"}",
+            "no such bucket",
+        ),
+        ("usher_throttled_total{rule=\"quota\"}", "no such value"),
+        (
+            "sum by(plan)(rate(usher_auth_failures_total[5m]))",
+            "no such label",
+        ),
+        (
+            "sum by (plan) (rate(usher_auth_failures_total[5m])) / sum by (plan) (rate(usher_http_requests_total[5m]))",
+            "that of another series",
+        ),
+        (
+            "sum without (plan) (usher_auth_failures_total)",
+            "no such label",
+        ),
+        (
+            "usher_leases_taken_total / on (issuer) usher_leases_taken_total",
+            "no such label",
+        ),
+        ("sum(up)", "nothing of ours"),
+    ] {
+        assert!(promql::read(expression).is_err(), "{what}: {expression}");
+    }
+}
+
+fn metric(name: &str) -> &'static Metric {
+    let found = METRICS.iter().find(|metric| metric.cloudwatch == name);
+    found.unwrap_or_else(|| panic!("{name}"))
+}
+
+/// A metric in `CloudWatch` is found by exactly the set of dimensions that it was written with.
+fn assert_written(name: &str, besides: &[&str]) {
+    let sets = metric(name).scope.sets();
+    assert!(sets.contains(&besides), "{name} by {besides:?}");
 }
 
 #[test]
@@ -149,11 +166,21 @@ fn cloudwatch_is_asked_for_metrics_that_there_are_and_all_are_shown() {
         let properties = &resource["Properties"];
         match resource["Type"].as_str() {
             Some("AWS::CloudWatch::Alarm") => {
-                let name = properties["MetricName"].as_str().expect("a name");
-                assert!(is_metric(name), "{name}");
+                let text = |name: &str| properties[name].as_str();
                 let dimensions = properties["Dimensions"].as_vec().expect("dimensions");
                 let names: Vec<_> = dimensions.iter().map(|one| one["Name"].as_str()).collect();
+                let name = text("MetricName").expect("a name");
+                if text("Namespace") == Some("AWS/Lambda") {
+                    assert!(["Errors", "Throttles"].contains(&name), "{name}");
+                    assert_eq!(names, [Some("FunctionName")]);
+                    continue;
+                }
+                // A reference: its tag does not come out of the parser.
+                assert_eq!(text("Namespace"), Some("Namespace"));
                 assert_eq!(names, [Some("ApiId"), Some("Stage")]);
+                assert_written(name, &[]);
+                let unit = metric(name).unit.as_str();
+                assert_eq!(text("Unit").unwrap_or(unit), unit);
                 alarms += 1;
             }
             Some("AWS::CloudWatch::Dashboard") => {
@@ -165,7 +192,7 @@ fn cloudwatch_is_asked_for_metrics_that_there_are_and_all_are_shown() {
             other => panic!("{other:?}"),
         }
     }
-    assert!(alarms >= 6, "{alarms}");
+    assert!(alarms >= 8, "{alarms}");
     let all: BTreeSet<_> = METRICS
         .iter()
         .map(|metric| metric.cloudwatch.to_owned())
@@ -175,7 +202,6 @@ fn cloudwatch_is_asked_for_metrics_that_there_are_and_all_are_shown() {
 
 /// The metrics of a dashboard's widgets.
 fn in_dashboard(body: &Value) -> BTreeSet<String> {
-    const SETS: [&str; 2] = ["ApiId,Stage,Resource,Method}", "ApiId,Stage,UsagePlan}"];
     let mut shown = BTreeSet::new();
     for widget in body["widgets"].as_array().expect("widgets") {
         assert!(
@@ -184,15 +210,26 @@ fn in_dashboard(body: &Value) -> BTreeSet<String> {
         );
         for metric in widget["properties"]["metrics"].as_array().expect("metrics") {
             let name = if let Some(search) = metric[0]["expression"].as_str() {
-                assert!(SETS.iter().any(|set| search.contains(set)), "{search}");
-                let (_, rest) = search.split_once("MetricName=\"").expect("a name");
-                rest.split('"').next().expect("its end")
+                let rest = search.strip_prefix("SEARCH('{\"${Namespace}\",ApiId,Stage,");
+                let rest = rest.unwrap_or_else(|| panic!("{search}"));
+                let (set, rest) = rest
+                    .split_once("} MetricName=\"")
+                    .expect("a set and a name");
+                let (name, rest) = rest.split_once('"').expect("its end");
+                assert!(
+                    rest.starts_with(" ApiId=\"${ApiId}\" Stage=\"${Stage}\"', '"),
+                    "{search}"
+                );
+                assert_written(name, &set.split(',').collect::<Vec<_>>());
+                name
             } else {
                 assert_eq!(metric[0], "${Namespace}");
                 assert_eq!((&metric[2], &metric[4]), (&"ApiId".into(), &"Stage".into()));
-                metric[1].as_str().expect("a name")
+                assert!(metric[6].is_object(), "no more dimensions: {metric}");
+                let name = metric[1].as_str().expect("a name");
+                assert_written(name, &[]);
+                name
             };
-            assert!(is_metric(name), "{name}");
             shown.insert(name.to_owned());
         }
     }

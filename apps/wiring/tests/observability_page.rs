@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, fs};
 
 use usher_http::{ACCESS_LOG_FIELDS, EXECUTION_LOG_FIELDS, LogField};
-use usher_telemetry::{METRICS, REFUSED_BY};
+use usher_telemetry::{Kind, METRICS, OUTCOMES, REFUSED_BY, STATUS_CLASSES};
 use usher_telemetry_otlp::{SPANS, SpanKind};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/observability.md");
@@ -23,7 +23,8 @@ fn fields(fields: &[LogField]) -> String {
 
 fn metrics() -> String {
     let mut table =
-        "| CloudWatch | Unit | Prometheus | Labels | |\n|---|---|---|---|---|\n".to_owned();
+        "| CloudWatch | Unit | Prometheus | Type | Labels | |\n|---|---|---|---|---|---|\n"
+            .to_owned();
     for metric in METRICS {
         let labels: Vec<_> = metric
             .labels
@@ -32,13 +33,33 @@ fn metrics() -> String {
             .collect();
         let _ = writeln!(
             table,
-            "| `{}` | {} | `{}` | {} | {} |",
+            "| `{}` | {} | `{}` | {} | {} | {} |",
             metric.cloudwatch,
             metric.unit.as_str(),
             metric.prometheus,
+            metric.kind.as_str(),
             labels.join(", "),
             metric.meaning
         );
+    }
+    table.push_str("\n| Histogram | Buckets, each up to and including |\n|---|---|\n");
+    for metric in METRICS {
+        if let Kind::Histogram(buckets) = metric.kind {
+            let buckets: Vec<_> = buckets.iter().map(ToString::to_string).collect();
+            let _ = writeln!(
+                table,
+                "| `{}` | {} |",
+                metric.prometheus,
+                buckets.join(", ")
+            );
+        }
+    }
+    for (label, values) in [
+        ("status_class", &STATUS_CLASSES[..]),
+        ("outcome", &OUTCOMES),
+    ] {
+        let values: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
+        let _ = write!(table, "\n`{label}` is one of {}.\n", values.join(", "));
     }
     table
 }

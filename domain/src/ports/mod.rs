@@ -28,7 +28,8 @@ pub use pacer::{Admission, Charge, Pacer, Spender};
 pub use profile_schema::ProfileSchema;
 pub use profile_store::{Deleted, Expected, ProfileStore, Put, StoredProfile, Version};
 pub use telemetry::{
-    Answered, Concern, Phase, Phases, Rule, Silent, StoreWatch, Telemetry, TraceContext,
+    Answered, CLIENT_CLOSED, Concern, Phase, Phases, Rule, Silent, StoreWatch, Telemetry,
+    TraceContext,
 };
 pub use token_verifier::{ClaimStyle, TokenError, TokenVerifier, VouchedClaims};
 pub use usage_store::{AccountPage, Receipt, Taken, UsageStore};

@@ -24,6 +24,10 @@ pub trait Telemetry: Send + Sync + 'static {
     fn lease_returned(&self, plan: &PlanId, calls: u32);
 }
 
+/// The status of a request whose client went away before there was an answer: nginx's name for it is "client closed
+/// request".
+pub const CLIENT_CLOSED: u16 = 499;
+
 /// Listens to nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
@@ -46,7 +50,7 @@ pub struct Answered<'a> {
     pub method: &'a str,
     /// The template of its route, if it has one.
     pub resource: Option<&'static str>,
-    /// The answer's status code; 499 where the client has gone away.
+    /// The answer's status code; [`CLIENT_CLOSED`] where the client has gone away.
     pub status: u16,
     /// From its first byte to the answer's head.
     pub latency: Duration,

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 use usher_domain::time::Timestamp;
 
-use super::table::{METRICS, Metric};
+use super::table::{METRICS, Metric, Scope};
 
 /// The format's bound on the values of one metric in a line.
 const MOST_VALUES: usize = 100;
@@ -73,14 +73,15 @@ impl Emf {
         values: Vec<(&Metric, Vec<f64>)>,
     ) -> String {
         const API: [&str; 2] = ["ApiId", "Stage"];
-        let has = |wanted: &str| dimensions.iter().any(|(name, _)| *name == wanted);
-        // Each set is a metric of its own, which has to be paid for: all together, and what an alarm would ask for.
-        let mut sets = vec![json!(API)];
-        for set in [&["Resource", "Method"][..], &["UsagePlan"], &["Issuer"]] {
-            if set.iter().all(|name| has(name)) {
-                sets.push(API.iter().chain(set).copied().collect());
-            }
-        }
+        let has = |wanted: &&str| dimensions.iter().any(|(name, _)| name == wanted);
+        // A line is about one thing.
+        let scope = values
+            .first()
+            .map_or(Scope::Request, |(metric, _)| metric.scope);
+        let sets = scope.sets().iter().filter(|set| set.iter().all(has));
+        let sets: Vec<Vec<_>> = sets
+            .map(|set| API.iter().chain(*set).copied().collect())
+            .collect();
         let metrics: Vec<_> = values
             .iter()
             .map(|(metric, _)| json!({ "Name": metric.cloudwatch, "Unit": metric.unit.as_str() }))

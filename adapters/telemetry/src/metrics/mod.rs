@@ -12,9 +12,10 @@ use std::{
 };
 
 pub use cells::PLANS_SHOWN;
-pub use table::{METRICS, Metric, REFUSED_BY, Unit};
+pub use table::{Kind, METRICS, Metric, REFUSED_BY, Scope, Unit};
 use usher_domain::{
-    ports::{Answered, Clock, Concern, Rule, Telemetry},
+    ports::{Answered, CLIENT_CLOSED, Clock, Concern, Rule, Telemetry},
+    time::Timestamp,
     usage::plan::PlanId,
 };
 
@@ -24,6 +25,11 @@ use self::{
     series::Series,
 };
 use crate::{Output, output::Ticked};
+
+/// The values of the label `status_class`.
+pub const STATUS_CLASSES: [&str; 6] = series::CLASSES;
+/// The values of the label `outcome`.
+pub const OUTCOMES: [&str; 2] = series::OUTCOMES;
 
 /// What is counted, and for whom.
 #[derive(Debug, Default)]
@@ -45,6 +51,9 @@ pub struct Metrics {
     emf: Option<(Emf, Output)>,
     /// What is about no request, by the name and the value of its dimension: few.
     rest: Mutex<Rest>,
+    /// When each issuer's key set was last fetched.
+    fetched: Mutex<BTreeMap<Box<str>, Timestamp>>,
+    began: Timestamp,
     clock: Arc<dyn Clock>,
 }
 
@@ -64,6 +73,8 @@ impl Metrics {
             series: settings.prometheus.then(Series::new),
             emf,
             rest: Mutex::default(),
+            fetched: Mutex::default(),
+            began: clock.now(),
             clock,
         }
     }
@@ -170,8 +181,10 @@ impl Telemetry for Metrics {
         let mut add = |metric, value| waiting.add(metric, call.at, value);
         // As many as of any other.
         let is_full = add(&table::COUNT, 1.0);
-        add(&table::ERRORS_4XX, is(class == 4));
+        let is_closed = call.status == CLIENT_CLOSED;
+        add(&table::ERRORS_4XX, is(class == 4 && !is_closed));
         add(&table::ERRORS_5XX, is(class == 5));
+        add(&table::CLIENT_CLOSED, is(is_closed));
         add(&table::LATENCY, millis(call.latency));
         if let Some(store) = call.phases.store {
             add(&table::INTEGRATION_LATENCY, millis(store.took));
@@ -188,13 +201,24 @@ impl Telemetry for Metrics {
     }
 
     fn key_set_fetched(&self, issuer: &str, fetched: bool) {
+        let now = self.clock.now();
         if let Some(series) = &self.series {
-            series.key_set_fetched(issuer, fetched);
+            series.key_set_fetched(issuer, fetched, now);
         }
+        let age = {
+            let mut last = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+            // One that has never been had is as old as the process.
+            let last = last.entry(issuer.into()).or_insert(self.began);
+            if fetched {
+                *last = now;
+            }
+            now.since(*last)
+        };
         let failed = f64::from(u8::from(!fetched));
         let values = [
             (&table::KEY_SET_REFRESH, 1.0),
             (&table::KEY_SET_REFRESH_ERROR, failed),
+            (&table::KEY_SET_AGE, age.as_secs_f64()),
         ];
         self.tell("Issuer", issuer, &values);
     }

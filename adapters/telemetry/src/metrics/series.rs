@@ -4,7 +4,10 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
-use usher_domain::ports::{Answered, Concern, Rule};
+use usher_domain::{
+    ports::{Answered, CLIENT_CLOSED, Concern, Rule},
+    time::Timestamp,
+};
 
 use super::{
     cells::NONE,
@@ -24,6 +27,7 @@ pub(super) struct Series {
     auth_failures: IntCounterVec,
     access_denied: IntCounterVec,
     key_set_refreshes: IntCounterVec,
+    key_sets_fetched: IntGaugeVec,
     leases_taken: IntCounterVec,
     lease_tokens_unspent: IntCounterVec,
 }
@@ -55,13 +59,17 @@ impl Series {
                 .expect("one name once");
             family
         };
-        let build = IntGaugeVec::new(
-            Opts::new("usher_build_info", "the version that runs; the value is 1"),
-            &["version"],
-        )
-        .expect("a good name");
+        let gauge = |name: &str, meaning: &str, labels: &[&str]| {
+            let family = IntGaugeVec::new(Opts::new(name, meaning), labels).expect("a good name");
+            registry
+                .register(Box::new(family.clone()))
+                .expect("one name once");
+            family
+        };
+        let is_one = "the version that runs; the value is 1";
+        let build = gauge("usher_build_info", is_one, &["version"]);
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        registry.register(Box::new(build)).expect("one name once");
+        let fetched = table::KEY_SET_AGE;
         Self {
             requests: counter(&table::COUNT),
             latency: histogram(&table::LATENCY),
@@ -72,6 +80,7 @@ impl Series {
             auth_failures: counter(&table::AUTH_FAILURE),
             access_denied: counter(&table::ACCESS_DENIED),
             key_set_refreshes: counter(&table::KEY_SET_REFRESH),
+            key_sets_fetched: gauge(fetched.prometheus, fetched.meaning, fetched.labels),
             leases_taken: counter(&table::LEASE_TAKEN),
             lease_tokens_unspent: counter(&table::LEASE_TOKENS_UNSPENT),
             registry,
@@ -80,6 +89,18 @@ impl Series {
 
     /// The series of one combination, so that they need not be looked for by their labels each time.
     pub(super) fn cell(&self, resource: &str, method: &str, plan: Option<&str>) -> CellSeries {
+        if let Some(plan) = plan {
+            // From nothing to one would be no increase: a series has to be there before it is counted up.
+            let throttle = Rule::Throttle.as_str();
+            self.throttled.with_label_values(&[throttle, plan]);
+            for family in [
+                &self.quota_exceeded,
+                &self.leases_taken,
+                &self.lease_tokens_unspent,
+            ] {
+                family.with_label_values(&[plan]);
+            }
+        }
         let plan = plan.unwrap_or(NONE);
         let route = [resource, method];
         CellSeries {
@@ -104,11 +125,19 @@ impl Series {
         family.with_label_values(labels).inc();
     }
 
-    pub(super) fn key_set_fetched(&self, issuer: &str, fetched: bool) {
-        let outcome = if fetched { "fetched" } else { "failed" };
-        self.key_set_refreshes
-            .with_label_values(&[issuer, outcome])
-            .inc();
+    pub(super) fn key_set_fetched(&self, issuer: &str, fetched: bool, now: Timestamp) {
+        let [good, bad] = OUTCOMES.map(|outcome| {
+            let labels = [issuer, outcome];
+            self.key_set_refreshes.with_label_values(&labels)
+        });
+        // It is there from the first time on, 0 for never.
+        let last = self.key_sets_fetched.with_label_values(&[issuer]);
+        if fetched {
+            good.inc();
+            last.set(now.as_seconds());
+        } else {
+            bad.inc();
+        }
     }
 
     pub(super) fn lease_taken(&self, plan: &str) {
@@ -129,7 +158,10 @@ impl Series {
     }
 }
 
-const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+/// The values of the label `outcome`.
+pub(super) const OUTCOMES: [&str; 2] = ["fetched", "failed"];
+/// The values of the label `status_class`: those of answers, and that of requests whose clients went away.
+pub(super) const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "closed"];
 
 /// What is counted for one combination of route, method and plan.
 #[derive(Debug)]
@@ -142,7 +174,10 @@ pub(super) struct CellSeries {
 
 impl CellSeries {
     pub(super) fn answered(&self, call: &Answered<'_>, spent: Option<f64>) {
-        let class = usize::from(call.status / 100).clamp(1, CLASSES.len()) - 1;
+        let class = match call.status {
+            CLIENT_CLOSED => CLASSES.len(),
+            status => usize::from(status / 100).clamp(1, CLASSES.len() - 1),
+        } - 1;
         if let Some(requests) = self.requests.get(class) {
             requests.inc();
         }

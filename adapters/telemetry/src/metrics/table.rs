@@ -17,6 +17,8 @@ pub struct Metric {
     pub kind: Kind,
     /// The labels of that family.
     pub labels: &'static [&'static str],
+    /// What it is about, which are its dimensions in CloudWatch.
+    pub scope: Scope,
     /// What is counted.
     pub meaning: &'static str,
 }
@@ -30,6 +32,8 @@ pub enum Unit {
     Milliseconds,
     /// Hundredths. Prometheus has a share from 0 to 1.
     Percent,
+    /// A time that has passed. Prometheus has the point in time, and subtracts it from its own.
+    Seconds,
 }
 
 impl Unit {
@@ -40,6 +44,7 @@ impl Unit {
             Self::Count => "Count",
             Self::Milliseconds => "Milliseconds",
             Self::Percent => "Percent",
+            Self::Seconds => "Seconds",
         }
     }
 }
@@ -49,10 +54,48 @@ impl Unit {
 pub enum Kind {
     /// A number that grows.
     Counter,
+    /// A number that is what it is.
+    Gauge,
     /// How many values are at most so large.
     Histogram(&'static [f64]),
     /// Some series of a family that another metric is all of.
     Part,
+}
+
+impl Kind {
+    /// Prometheus' name for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter | Self::Part => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram(_) => "histogram",
+        }
+    }
+}
+
+/// What a metric is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// A request.
+    Request,
+    /// A usage plan.
+    Plan,
+    /// An issuer of tokens.
+    Issuer,
+}
+
+impl Scope {
+    /// The sets of dimensions that it has in CloudWatch, besides `ApiId` and `Stage`, which are in every set. Each is a
+    /// metric of its own, which has to be paid for: so there are those that an alarm or a dashboard would ask for.
+    #[must_use]
+    pub const fn sets(self) -> &'static [&'static [&'static str]] {
+        match self {
+            Self::Request => &[&[], &["Resource", "Method"], &["UsagePlan"]],
+            Self::Plan => &[&[], &["UsagePlan"]],
+            Self::Issuer => &[&[], &["Issuer"]],
+        }
+    }
 }
 
 /// From half a millisecond to the longest that a request may take by default.
@@ -72,6 +115,7 @@ pub(super) const COUNT: Metric = Metric {
     prometheus: "usher_http_requests_total",
     kind: Kind::Counter,
     labels: REQUEST,
+    scope: Scope::Request,
     meaning: "requests that have been answered, or whose clients went away (status 499); probes are not among them",
 };
 pub(super) const ERRORS_4XX: Metric = Metric {
@@ -81,7 +125,8 @@ pub(super) const ERRORS_4XX: Metric = Metric {
     prometheus: "usher_http_requests_total{status_class=\"4xx\"}",
     kind: Kind::Part,
     labels: REQUEST,
-    meaning: "answers that say that the request is at fault, refusals among them; 1 or 0 for each request, so that the average is the rate",
+    scope: Scope::Request,
+    meaning: "answers that say that the request is at fault, refusals among them, and 499 not; 1 or 0 for each request, so that the average is the rate",
 };
 pub(super) const ERRORS_5XX: Metric = Metric {
     number: 2,
@@ -90,6 +135,7 @@ pub(super) const ERRORS_5XX: Metric = Metric {
     prometheus: "usher_http_requests_total{status_class=\"5xx\"}",
     kind: Kind::Part,
     labels: REQUEST,
+    scope: Scope::Request,
     meaning: "answers that say that Usher or its store is at fault; 1 or 0 for each request, so that the average is the rate",
 };
 pub(super) const LATENCY: Metric = Metric {
@@ -99,6 +145,7 @@ pub(super) const LATENCY: Metric = Metric {
     prometheus: "usher_http_request_duration_seconds",
     kind: Kind::Histogram(SECONDS),
     labels: ROUTE,
+    scope: Scope::Request,
     meaning: "from a request's head to its answer's",
 };
 pub(super) const INTEGRATION_LATENCY: Metric = Metric {
@@ -108,6 +155,7 @@ pub(super) const INTEGRATION_LATENCY: Metric = Metric {
     prometheus: "usher_store_duration_seconds",
     kind: Kind::Histogram(SECONDS),
     labels: ROUTE,
+    scope: Scope::Request,
     meaning: "the part of it in which the profile store was waited for, of requests that came so far",
 };
 pub(super) const THROTTLED: Metric = Metric {
@@ -117,6 +165,7 @@ pub(super) const THROTTLED: Metric = Metric {
     prometheus: "usher_throttled_total",
     kind: Kind::Counter,
     labels: &["rule", "plan"],
+    scope: Scope::Request,
     meaning: "requests that a token bucket refused (429)",
 };
 pub(super) const QUOTA_EXCEEDED: Metric = Metric {
@@ -126,6 +175,7 @@ pub(super) const QUOTA_EXCEEDED: Metric = Metric {
     prometheus: "usher_quota_exceeded_total",
     kind: Kind::Counter,
     labels: &["plan"],
+    scope: Scope::Request,
     meaning: "requests that a quota refused (429)",
 };
 pub(super) const QUOTA_USED: Metric = Metric {
@@ -135,7 +185,8 @@ pub(super) const QUOTA_USED: Metric = Metric {
     prometheus: "usher_quota_used_ratio",
     kind: Kind::Histogram(SHARES),
     labels: &["plan"],
-    meaning: "how much of its quota the caller's account has used, at each call that a quota was asked about; the maximum is that of the account nearest to its end",
+    scope: Scope::Request,
+    meaning: "how much of its quota the caller's account has used, at each call that a quota was asked about",
 };
 pub(super) const AUTH_FAILURE: Metric = Metric {
     number: 8,
@@ -144,6 +195,7 @@ pub(super) const AUTH_FAILURE: Metric = Metric {
     prometheus: "usher_auth_failures_total",
     kind: Kind::Counter,
     labels: &["rule"],
+    scope: Scope::Request,
     meaning: "requests whose token or key was refused (401, and 403 for the key)",
 };
 pub(super) const ACCESS_DENIED: Metric = Metric {
@@ -153,6 +205,7 @@ pub(super) const ACCESS_DENIED: Metric = Metric {
     prometheus: "usher_access_denied_total",
     kind: Kind::Counter,
     labels: &["rule"],
+    scope: Scope::Request,
     meaning: "requests for what the caller may not do (403)",
 };
 pub(super) const KEY_SET_REFRESH: Metric = Metric {
@@ -162,6 +215,7 @@ pub(super) const KEY_SET_REFRESH: Metric = Metric {
     prometheus: "usher_key_set_refreshes_total",
     kind: Kind::Counter,
     labels: &["issuer", "outcome"],
+    scope: Scope::Issuer,
     meaning: "times that an issuer was asked for its key set",
 };
 pub(super) const KEY_SET_REFRESH_ERROR: Metric = Metric {
@@ -171,6 +225,7 @@ pub(super) const KEY_SET_REFRESH_ERROR: Metric = Metric {
     prometheus: "usher_key_set_refreshes_total{outcome=\"failed\"}",
     kind: Kind::Part,
     labels: &["issuer", "outcome"],
+    scope: Scope::Issuer,
     meaning: "times that nothing came of it; 1 or 0 for each time, so that the average is the rate",
 };
 pub(super) const LEASE_TAKEN: Metric = Metric {
@@ -180,6 +235,7 @@ pub(super) const LEASE_TAKEN: Metric = Metric {
     prometheus: "usher_leases_taken_total",
     kind: Kind::Counter,
     labels: &["plan"],
+    scope: Scope::Plan,
     meaning: "times that calls of a quota were fetched from the usage store, a few for one account at once",
 };
 pub(super) const LEASE_TOKENS_UNSPENT: Metric = Metric {
@@ -189,11 +245,32 @@ pub(super) const LEASE_TOKENS_UNSPENT: Metric = Metric {
     prometheus: "usher_lease_tokens_unspent_total",
     kind: Kind::Counter,
     labels: &["plan"],
-    meaning: "calls that were fetched and given back, because the process ended or the plan was changed before anybody came for them",
+    scope: Scope::Plan,
+    meaning: "calls that were fetched and given back, because the plan was changed or the process ended before anybody came for them; at the end of a process Prometheus asks no more",
+};
+pub(super) const CLIENT_CLOSED: Metric = Metric {
+    number: 14,
+    cloudwatch: "ClientClosed",
+    unit: Unit::Count,
+    prometheus: "usher_http_requests_total{status_class=\"closed\"}",
+    kind: Kind::Part,
+    labels: REQUEST,
+    scope: Scope::Request,
+    meaning: "requests whose clients went away before their answer (status 499): they may have waited for too long; 1 or 0 for each request, so that the average is the rate",
+};
+pub(super) const KEY_SET_AGE: Metric = Metric {
+    number: 15,
+    cloudwatch: "KeySetAge",
+    unit: Unit::Seconds,
+    prometheus: "usher_key_set_fetched_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: &["issuer"],
+    scope: Scope::Issuer,
+    meaning: "how old the key set in use is each time the issuer was asked for another, 0 where that came; for Prometheus when it was last fetched, in seconds since 1970, 0 for never",
 };
 
 /// All metrics there are.
-pub const METRICS: [&Metric; 14] = [
+pub const METRICS: [&Metric; 16] = [
     &COUNT,
     &ERRORS_4XX,
     &ERRORS_5XX,
@@ -208,6 +285,8 @@ pub const METRICS: [&Metric; 14] = [
     &KEY_SET_REFRESH_ERROR,
     &LEASE_TAKEN,
     &LEASE_TOKENS_UNSPENT,
+    &CLIENT_CLOSED,
+    &KEY_SET_AGE,
 ];
 
 /// The values of the label `rule`.

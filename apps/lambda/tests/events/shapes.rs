@@ -1,7 +1,7 @@
 //! What becomes of each kind of event.
 
 use http_body_util::BodyExt as _;
-use lambda_http::http::{HeaderMap, Method};
+use lambda_http::http::{HeaderMap, Method, Version};
 use serde_json::json;
 use usher_http::ClientAddress;
 use usher_lambda::event::{Call, Kind, read};
@@ -215,4 +215,21 @@ fn other_events_are_refused_with_what_they_are_and_without_what_is_in_them() {
         .into_iter()
         .filter(|name| name.starts_with("other_"));
     assert_eq!(others.count(), 5);
+}
+
+#[test]
+fn the_protocol_is_the_clients() {
+    for (name, place) in [
+        ("rest_api", "/requestContext/protocol"),
+        ("http_api_v1", "/requestContext/protocol"),
+        ("http_api_v2", "/requestContext/http/protocol"),
+        ("function_url", "/requestContext/http/protocol"),
+    ] {
+        let mut event = event(name);
+        let version = |event: &serde_json::Value| read(event).expect("a call").request.version();
+        assert_eq!(version(&event), Version::HTTP_11, "{name}");
+        *event.pointer_mut(place).expect("a protocol") = "HTTP/2.0".into();
+        assert_eq!(version(&event), Version::HTTP_2, "{name}");
+    }
+    assert_eq!(call("load_balancer").request.version(), Version::HTTP_11);
 }

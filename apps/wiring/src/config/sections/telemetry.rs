@@ -106,11 +106,12 @@ fn problem_of(endpoint: &str) -> Option<&'static str> {
     else {
         return Some("must begin with http:// or https://, such as http://127.0.0.1:4317");
     };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
+    // Wherever it is: a password may have a slash in it, and what it says must not be shown.
+    if rest.contains('@') {
         return Some("must have no name and no password: OTEL_EXPORTER_OTLP_HEADERS has headers");
     }
-    if authority.is_empty() || rest.contains(['?', '#']) {
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    if authority.is_empty() || authority.contains(['/', '?', '#']) {
         return Some("must be a host and a port, such as http://127.0.0.1:4317");
     }
     None
