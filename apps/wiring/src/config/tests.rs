@@ -3,6 +3,7 @@
 mod access;
 mod identity;
 mod profile;
+mod telemetry;
 mod usage;
 
 use std::{path::Path, time::Duration};
