@@ -82,7 +82,7 @@ async fn send_all(base_url: &str, issuer: &TestIssuer) -> (usize, Secrets) {
     let others = format!("/users/bob/profile?{IN_QUERY}");
     let content = format!(r#"{{"name":"{IN_CONTENT}"}}"#);
     let broken = format!(r#"{{"name":"{IN_CONTENT}""#);
-    let mut sent = 0;
+    let mut asked = 0;
     let mut send =
         async |method: Method, path: &str, token: &str, key: &str, body: Option<&str>| {
             let mut request = client
@@ -96,7 +96,7 @@ async fn send_all(base_url: &str, issuer: &TestIssuer) -> (usize, Secrets) {
                     .body(body.to_owned());
             }
             let answer = request.send().await.expect("an answer");
-            sent += 1;
+            asked += 1;
             let timing = answer.headers().get("server-timing").cloned();
             let timing = timing
                 .expect("server-timing")
@@ -130,7 +130,7 @@ async fn send_all(base_url: &str, issuer: &TestIssuer) -> (usize, Secrets) {
     secrets.extend(tokens.iter().filter_map(|token| token.rsplit('.').next()));
     secrets.extend(keys);
     let secrets = secrets.into_iter().map(str::to_owned).collect();
-    (sent, Secrets(secrets))
+    (asked, Secrets(secrets))
 }
 
 fn metrics(lines: &str) -> Vec<Value> {
@@ -228,7 +228,7 @@ async fn a_server_tells_of_every_request_in_three_ways_and_of_no_secret() {
     let spans = receiver.spans();
     let roots = spans
         .iter()
-        .filter(|span| span.name.starts_with("GET") || span.name.starts_with("P"));
+        .filter(|span| span.name.starts_with("GET") || span.name.starts_with('P'));
     assert_eq!(roots.count(), sent);
     assert!(spans.iter().all(|span| span.trace_id == TRACE));
     for rule in ["token", "api_key", "throttle", "quota", "owner"] {
