@@ -1,12 +1,14 @@
 //! How a server ends when something does not.
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use reqwest::{Client, StatusCode};
+use serde_json::Value;
 use tokio::{
     io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
@@ -102,21 +104,27 @@ async fn a_server_that_waits_for_its_database_ends_when_it_is_told_to() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_whose_output_nobody_reads_serves_and_ends() {
     let (folder, issuer) = (tempfile::tempdir().expect("a folder"), TestIssuer::new());
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    drop(listener);
     let env = more(
         environment(folder.path(), &issuer),
         &[
-            ("USHER_SERVER__LISTEN", &address.to_string()),
+            ("USHER_SERVER__LISTEN", "127.0.0.1:0"),
+            ("USHER_LOG__FORMAT", "json"),
             ("USHER_SERVER__METRICS_LISTEN", ""),
             ("USHER_LOG__LEVEL", "trace"),
         ],
     );
     let mut server = unread(env, folder.path());
-    while TcpStream::connect(address).await.is_err() {
-        sleep(Duration::from_millis(20)).await;
-    }
+    // Until it says where it is; from then on nobody reads.
+    let mut said = BufReader::new(server.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    let address = loop {
+        line.clear();
+        said.read_line(&mut line).expect("a line");
+        let line: Value = serde_json::from_str(&line).expect("a line of JSON");
+        if line["message"] == "listening" {
+            break line["address"].as_str().expect("an address").to_owned();
+        }
+    };
     let client = Client::new();
     let url = format!("http://{address}{}", profile_path("alice"));
     // Some 500 bytes to either stream each: far more than a pipe takes.

@@ -1,9 +1,10 @@
 //! What comes out besides answers: lines, metrics and traces, and nothing secret in any of it.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
+use tokio::time::sleep;
 use usher_testkit::{
     lambda::{Front, LambdaHost, LambdaSpec},
     otlp::OtlpReceiver,
@@ -133,13 +134,32 @@ async fn send_all(base_url: &str, issuer: &TestIssuer) -> (usize, Secrets) {
     (asked, Secrets(secrets))
 }
 
+/// The lines that are metrics; each is what CloudWatch takes.
 fn metrics(lines: &str) -> Vec<Value> {
+    let schema = include_str!("../../adapters/telemetry/tests/emf.schema.json");
+    let schema = serde_json::from_str(schema).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
     let lines = lines
         .lines()
-        .filter_map(|line| serde_json::from_str(line).ok());
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|line: &Value| line["_aws"].is_object());
+    let lines: Vec<_> = lines.collect();
+    for line in &lines {
+        if let Err(error) = schema.validate(line) {
+            panic!("{error}: {line}");
+        }
+    }
     lines
-        .filter(|line: &Value| line["_aws"].is_object())
-        .collect()
+}
+
+/// Waits for what is there, or is about to be.
+async fn until(holds: impl Fn() -> bool) {
+    for _ in 0..500 {
+        if holds() {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// How many values there are of a metric, and their sum.
@@ -234,7 +254,13 @@ async fn a_server_tells_of_every_request_in_three_ways_and_of_no_secret() {
     for rule in ["token", "api_key", "throttle", "quota", "owner"] {
         let line = format!("\"rule\":\"{rule}\"");
         assert!(ended.stderr.contains(&line), "{line}");
-        assert!(receiver.text().contains(rule), "{rule}");
+        let attribute = ("usher.rule".to_owned(), rule.to_owned());
+        assert!(
+            spans
+                .iter()
+                .any(|span| span.attributes.contains(&attribute)),
+            "{rule}"
+        );
     }
     for (what, text) in [
         ("standard output", &ended.stdout),
@@ -245,6 +271,54 @@ async fn a_server_tells_of_every_request_in_three_ways_and_of_no_secret() {
         assert!(!text.is_empty(), "{what}");
         secrets.assert_not_in(what, text);
     }
+}
+
+/// For people it is the same in other words.
+#[tokio::test]
+async fn a_server_tells_people_of_every_request_and_of_no_secret() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (issuer, receiver) = (TestIssuer::new(), OtlpReceiver::start().await);
+    let mut env = environment(folder.path(), &issuer, &receiver);
+    env.push(("USHER_LOG__FORMAT".to_owned(), "text".to_owned()));
+    let server = ServerProcess::start(usher(&[], env, folder.path())).await;
+    let server = server.unwrap_or_else(|error| panic!("{error}"));
+    let (sent, secrets) = send_all(server.base_url(), &issuer).await;
+    let ended = server
+        .terminate()
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    let lines: Vec<_> = ended
+        .stdout
+        .lines()
+        .filter(|line| line.contains(" id="))
+        .collect();
+    assert_eq!(lines.len(), sent);
+    for part in [
+        " 403 GET /users/bob/profile ",
+        " error=not_your_profile ",
+        " sub=alice ",
+        " key=",
+        " plan=",
+    ] {
+        assert!(
+            lines.iter().any(|line| line.contains(part)),
+            "{part} in {lines:?}"
+        );
+    }
+    for part in [
+        "refused",
+        "rule=\"owner\"",
+        "identity.apiKeyId=\"",
+        "usagePlanId=\"",
+    ] {
+        let mut lines = ended.stderr.lines();
+        assert!(
+            lines.any(|line| line.contains("not_your_profile") && line.contains(part)),
+            "{part}"
+        );
+    }
+    secrets.assert_not_in("standard output", &ended.stdout);
+    secrets.assert_not_in("standard error", &ended.stderr);
 }
 
 #[tokio::test]
@@ -279,6 +353,8 @@ async fn a_function_has_told_everything_when_its_answer_is_there() {
             number,
             "sent before the answer was handed over"
         );
+        // It was written before the answer, and is read beside it.
+        until(|| metrics(&function.output()).len() >= number).await;
         assert_eq!(metrics(&function.output()).len(), number);
     }
     let root = receiver.spans().remove(0);
@@ -314,6 +390,7 @@ async fn a_function_answers_though_its_collector_is_away() {
             .send();
         assert_eq!(answer.await.expect("an answer").status(), 404);
     }
+    until(|| function.output().contains("traces cannot be sent")).await;
     let output = function.output();
     assert_eq!(
         output.matches("traces cannot be sent").count(),

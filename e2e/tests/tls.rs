@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use usher_testkit::{
     authority::Authority,
     key_server::{Answer, KeyServer},
-    process::ServerProcess,
+    process::{ServerProcess, Stream},
     tokens::TestKey,
 };
 
@@ -78,8 +78,11 @@ impl Scene {
         for secret in [HOST, "certificate", "issuer", token] {
             assert!(!body.contains(secret), "{body}");
         }
+        // The line is on its way when the answer is there.
+        let is_it = |line: &str| line.contains(logged).then_some(());
+        let told = self.server.process().line(Stream::Stderr, is_it).await;
+        told.unwrap_or_else(|error| panic!("no {logged}: {error}"));
         let output = self.server.output();
-        assert!(output.contains(logged), "no {logged} in {output}");
         assert!(!output.contains(token), "{output}");
     }
 }

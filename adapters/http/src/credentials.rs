@@ -23,7 +23,8 @@ pub(crate) fn of(headers: &HeaderMap) -> Result<Credentials<'_>, Unreadable> {
     };
     let mut keys = headers.get_all(API_KEY).iter();
     let api_key = match (keys.next(), keys.next()) {
-        (Some(value), None) => value.to_str().ok(),
+        // One that is not text is none, and not as if there were nothing.
+        (Some(value), None) => Some(value.to_str().unwrap_or_default()),
         // Of two keys neither is taken: who put the other one there?
         _ => None,
     };

@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -81,6 +81,7 @@ struct Shared {
     timeout: Duration,
     /// Spans that nobody has been told about that they were left out.
     left_out: AtomicUsize,
+    in_background: AtomicBool,
 }
 
 struct Exporter {
@@ -133,26 +134,36 @@ impl Traces {
             }),
             timeout: *timeout,
             left_out: AtomicUsize::new(0),
+            in_background: AtomicBool::new(false),
         })))
     }
 
     /// Sends in the background from now on, until everything that records here is gone. Where nothing runs in the
     /// background, [`Traces::flush`] sends.
     pub fn send_in_background(&self) {
+        self.0.in_background.store(true, Ordering::Relaxed);
         let shared: Weak<Shared> = Arc::downgrade(&self.0);
         tokio::spawn(async move {
             while let Some(shared) = shared.upgrade() {
                 let _ = timeout(EVERY, shared.enough.notified()).await;
-                shared.send().await;
+                // First: who waits for what is being sent must not find that there is nothing left to do.
+                let mut exporter = shared.exporter.lock().await;
+                shared.send(&mut exporter).await;
             }
         });
     }
 
-    /// Sends what is waiting, what is being sent already included. Takes no longer than the settings' timeout.
+    /// Sends what is waiting, when what is being sent already is sent; each takes no longer than the settings' timeout.
+    /// What sends in the background says what it has left out and nobody was told of.
     pub async fn flush(&self) {
-        if timeout(self.0.timeout, self.0.send()).await.is_err() {
+        let Ok(mut exporter) = timeout(self.0.timeout, self.0.exporter.lock()).await else {
             tracing::warn!("not all spans could be sent in time");
-        }
+            return;
+        };
+        self.0.send(&mut exporter).await;
+        // What sends in the background is flushed when it ends.
+        let at_last = self.0.in_background.load(Ordering::Relaxed);
+        self.0.say(&mut exporter, None, at_last);
     }
 }
 
@@ -176,9 +187,7 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn send(&self) {
-        // First: who waits for what another is sending must not find that there is nothing left to do.
-        let mut exporter = self.exporter.lock().await;
+    async fn send(&self, exporter: &mut Exporter) {
         let spans = std::mem::take(&mut *self.lock());
         if spans.is_empty() {
             return;
@@ -187,7 +196,7 @@ impl Shared {
         let is_over = |until: Instant| Instant::now() >= until;
         if !exporter.not_before.is_none_or(is_over) {
             self.left_out.fetch_add(count, Ordering::Relaxed);
-            self.say(&mut exporter, None);
+            self.say(exporter, None, false);
             return;
         }
         // A first error may be that of a connection which was closed long ago.
@@ -213,16 +222,16 @@ impl Shared {
                 exporter.last_said = None;
             }
         }
-        self.say(&mut exporter, error.as_deref());
+        self.say(exporter, error.as_deref(), false);
     }
 
     /// Says what has been left out, at once when it begins and then from time to time.
-    fn say(&self, exporter: &mut Exporter, error: Option<&str>) {
+    fn say(&self, exporter: &mut Exporter, error: Option<&str>, at_last: bool) {
         let begins = error.is_some() && !std::mem::replace(&mut exporter.failing, true);
         let is_due = exporter
             .last_said
             .is_none_or(|last| last.elapsed() >= REPEATED);
-        if self.left_out.load(Ordering::Relaxed) == 0 || !(begins || is_due) {
+        if self.left_out.load(Ordering::Relaxed) == 0 || !(begins || is_due || at_last) {
             return;
         }
         let spans = self.left_out.swap(0, Ordering::Relaxed);

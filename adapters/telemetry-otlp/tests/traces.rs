@@ -1,12 +1,20 @@
 //! What a receiver of OTLP gets.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::net::TcpListener;
 use usher_domain::{
     ports::{Answered, Phase, Phases, Rule, Telemetry as _, TraceContext},
     service::Trail,
     time::Timestamp,
+    usage::{
+        account::Limits,
+        plan::{PlanId, PlanInForce},
+    },
 };
 use usher_telemetry_otlp::{OtlpSettings, SPANS, Traces};
 use usher_testkit::otlp::{OtlpReceiver, ReceivedSpan};
@@ -149,7 +157,18 @@ async fn the_callers_trace_goes_on_and_its_choice_is_kept() {
 async fn what_went_wrong_and_what_refused_are_attributes_and_every_one_is_documented() {
     let receiver = OtlpReceiver::start().await;
     let traces = traces(&receiver, 1.0);
-    let trail = Trail::default();
+    let plan = PlanInForce {
+        id: PlanId::new("gold"),
+        limits: Limits::default(),
+        per_user: None,
+        methods: BTreeMap::new(),
+        generation: 0,
+    };
+    let trail = Trail {
+        plan: Some(Arc::new(plan)),
+        gateway_key: Some("key-1".into()),
+        ..Trail::default()
+    };
     traces.answered(&Answered {
         status: 504,
         error: Some("timeout"),
@@ -174,10 +193,12 @@ async fn what_went_wrong_and_what_refused_are_attributes_and_every_one_is_docume
     assert_eq!(attribute(roots[0], "error.type"), Some("timeout"));
     assert!(!roots[1].is_error, "a refusal is no fault of ours");
     assert_eq!(attribute(roots[1], "usher.rule"), Some("throttle"));
-    let documented: HashSet<_> = SPANS[0].attributes.iter().map(|(name, _)| *name).collect();
-    for (name, _) in roots.iter().flat_map(|root| &root.attributes) {
-        assert!(documented.contains(name.as_str()), "{name}");
-    }
+    let documented: BTreeSet<_> = SPANS[0].attributes.iter().map(|(name, _)| *name).collect();
+    let told = roots.iter().flat_map(|root| &root.attributes);
+    let told: BTreeSet<_> = told.map(|(name, _)| name.as_str()).collect();
+    assert_eq!(told, documented);
+    assert_eq!(attribute(roots[1], "usher.usage_plan_id"), Some("gold"));
+    assert_eq!(attribute(roots[1], "usher.api_key_id"), Some("key-1"));
 }
 
 #[tokio::test]
@@ -238,7 +259,7 @@ async fn what_waits_is_bounded() {
 
 #[tokio::test]
 async fn what_is_being_sent_is_waited_for_at_the_end() {
-    let receiver = OtlpReceiver::start_slow(Duration::from_millis(300)).await;
+    let receiver = OtlpReceiver::start_slow(Duration::from_secs(2)).await;
     let traces = traces(&receiver, 1.0);
     traces.send_in_background();
     let trail = Trail::default();

@@ -1,6 +1,6 @@
 //! Diagnostics: everything that is said with `tracing`, and panics.
 
-use std::{io, panic};
+use std::{io, panic, time::Duration};
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
@@ -24,6 +24,9 @@ pub enum Format {
     },
 }
 
+/// A panic waits so long until its line is written.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
 /// Sends what is said to `output`, as far as `levels` let it through and other crates say it at `info` or above, and says
 /// of a panic where it was.
 ///
@@ -34,7 +37,7 @@ pub fn start(format: Format, levels: Targets, output: Output) {
         .with_default(LevelFilter::INFO)
         .with_target("usher", LevelFilter::TRACE);
     let registry = tracing_subscriber::registry().with(of_others).with(levels);
-    let writer = Writer(output);
+    let writer = Writer(output.clone());
     let _ = match format {
         Format::Json => registry
             .with(fmt::layer().json().flatten_event(true).with_writer(writer))
@@ -48,12 +51,14 @@ pub fn start(format: Format, levels: Targets, output: Output) {
             )
             .try_init(),
     };
-    panic::set_hook(Box::new(|panicked| {
+    panic::set_hook(Box::new(move |panicked| {
         let place = panicked.location().map(ToString::to_string);
         // Words that are in the source are ours. Those that were put together may have anything in them that was there to
         // put in: a name, a value, a part of what was sent.
         let words = panicked.payload().downcast_ref::<&'static str>().copied();
         tracing::error!(place, words, "a panic");
+        // Another while this one unwinds would end the process at once.
+        output.flush_within(LAST_WORDS);
     }));
 }
 
@@ -67,7 +72,7 @@ impl<'a> MakeWriter<'a> for Writer {
     }
 
     fn make_writer_for(&'a self, of: &Metadata<'_>) -> Line<'a> {
-        // What is wrong is written before anything else can go wrong.
+        // What is wrong is not kept until there is more to write.
         self.line(*of.level() <= Level::WARN)
     }
 }

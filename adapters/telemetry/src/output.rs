@@ -118,6 +118,11 @@ impl Output {
 
     /// Has written what is still waiting, or gives up after 2 s: nobody reads.
     pub fn flush(&self) {
+        self.flush_within(PATIENCE);
+    }
+
+    /// The same, and gives up sooner.
+    pub(crate) fn flush_within(&self, patience: Duration) {
         let Some(writer) = self.shared.writer.get() else {
             return write_out(self.stream, &self.shared);
         };
@@ -127,7 +132,7 @@ impl Output {
         let result = self
             .shared
             .written
-            .wait_timeout_while(waiting, PATIENCE, is_busy);
+            .wait_timeout_while(waiting, patience, is_busy);
         drop(result);
     }
 
@@ -184,14 +189,15 @@ fn write_to(shared: &Shared, mut stream: impl io::Write) {
     // A stream that is closed must not end the server.
     let _ = stream.write_all(&lines).and_then(|()| stream.flush());
     drop(stream);
-    shared.lock().writing = false;
-    shared.written.notify_all();
+    // Before anybody who waits for the end of this goes on.
     if left_out > 0 {
         tracing::warn!(
             lines = left_out,
             "log lines were left out: nobody read them in time"
         );
     }
+    shared.lock().writing = false;
+    shared.written.notify_all();
 }
 
 /// Something that is done about once a second.
@@ -225,8 +231,12 @@ pub fn as_text(line: &str) -> String {
     );
     for (name, short) in [
         ("error.code", "error"),
+        ("integrationLatency", "store_ms"),
         ("authorizer.claims.sub", "sub"),
         ("identity.apiKeyId", "key"),
+        ("usagePlanId", "plan"),
+        ("identity.sourceIp", "ip"),
+        ("xrayTraceId", "trace"),
         ("requestId", "id"),
     ] {
         if !fields[name].is_null() {

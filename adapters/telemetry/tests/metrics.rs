@@ -10,6 +10,7 @@ use std::{
 
 use usher_domain::{
     ports::{Answered, Phase, Phases, Rule, Telemetry as _},
+    principal::Principal,
     service::Trail,
     usage::plan::PlanId,
 };
@@ -143,16 +144,35 @@ fn key_sets_and_leases_are_counted() {
     }
 }
 
-/// A client chooses its id, its path and its method, and a program may make plans.
+/// A client chooses its id and its method, a program may make plans, and of a path nothing but its route is told.
 #[test]
 fn a_hundred_thousand_users_keys_paths_methods_and_plans_make_no_more_series() {
-    let metrics = metrics();
+    let output = Output::buffered(Stream::Stdout);
+    let settings = MetricsSettings {
+        prometheus: true,
+        emf: Some("Usher".to_owned()),
+        ..MetricsSettings::default()
+    };
+    let metrics = Metrics::new(settings, output.clone(), Arc::new(NOON));
     let count = |metrics: &Metrics| metrics.render().lines().count();
-    let mut after_a_thousand = 0;
+    let mut after_a_while = (0, 0);
+    let mut dimensions = BTreeSet::new();
+    let read = |dimensions: &mut BTreeSet<_>| {
+        metrics.flush();
+        for line in output.take().lines() {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let names = ["Resource", "Method", "UsagePlan"];
+            dimensions.insert(names.map(|name| line[name].as_str().map(str::to_owned)));
+        }
+    };
     for number in 0..100_000_u32 {
         let name = format!("n{number}");
         let mut trail = trail(&name, Some((1, 10)));
         trail.gateway_key = Some(name.as_str().into());
+        trail.principal = Some(Arc::new(Principal::new(
+            &name,
+            "https://issuer.example.com/",
+        )));
         let call = call(&trail);
         metrics.answered(&Answered {
             request_id: number.into(),
@@ -166,14 +186,18 @@ fn a_hundred_thousand_users_keys_paths_methods_and_plans_make_no_more_series() {
         });
         metrics.lease_taken(&PlanId::new(&name), 1);
         metrics.lease_returned(&PlanId::new(&name), 1);
+        // Before there is enough to be written by itself.
+        if number % 10 == 0 {
+            read(&mut dimensions);
+        }
         if number == 20_000 {
-            after_a_thousand = count(&metrics);
+            after_a_while = (count(&metrics), dimensions.len());
         }
     }
     let text = metrics.render();
     assert_eq!(
-        text.lines().count(),
-        after_a_thousand,
+        (text.lines().count(), dimensions.len()),
+        after_a_while,
         "nothing is added any more"
     );
     let samples = scrape(&metrics);
@@ -187,6 +211,9 @@ fn a_hundred_thousand_users_keys_paths_methods_and_plans_make_no_more_series() {
         "as many as are shown, and the others as one"
     );
     assert!(text.len() < 2_000_000, "{}", text.len());
+    // Two routes, two methods, and what is about a plan alone.
+    let plans = PLANS_SHOWN..=(PLANS_SHOWN + 1) * (2 * 2 + 1);
+    assert!(plans.contains(&dimensions.len()), "{}", dimensions.len());
 }
 
 #[test]

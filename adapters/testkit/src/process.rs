@@ -336,6 +336,10 @@ impl ServerProcess {
 
 /// The address in the line of the log that says where the server listens.
 fn listening(line: &str) -> Option<String> {
+    // As people read it.
+    if let Some((_, address)) = line.split_once(" listening address=") {
+        return Some(address.to_owned());
+    }
     let fields: Value = serde_json::from_str(line).ok()?;
     let is_it = fields["message"] == "listening";
     fields["address"]

@@ -1,6 +1,6 @@
 //! How the process ends.
 
-use std::{fmt::Display, path::Path, process::ExitCode};
+use std::{fmt::Display, path::Path, process::ExitCode, sync::mpsc, thread, time::Duration};
 
 use usher_wiring::{OpenError, config::ConfigError};
 
@@ -21,28 +21,32 @@ impl Failure {
     }
 
     /// Says on standard error what was wrong, and with which exit code the process ends.
-    #[allow(
-        clippy::print_stderr,
-        reason = "the process ends here; logging may not be set up"
-    )]
     pub(crate) fn report(self) -> ExitCode {
-        match self {
-            Self::Config(errors) => {
-                for error in errors {
-                    eprintln!("usher: {}", plain(&error));
-                }
-                ExitCode::from(64)
-            }
-            Self::Unavailable(error) => {
-                eprintln!("usher: {}", plain(&format!("{error:#}")));
-                ExitCode::from(69)
-            }
-            Self::Bug(error) => {
-                eprintln!("usher: {error:#}");
-                ExitCode::from(70)
-            }
-        }
+        let (lines, code) = match self {
+            Self::Config(errors) => (errors, 64),
+            Self::Unavailable(error) => (vec![format!("{error:#}")], 69),
+            Self::Bug(error) => (vec![format!("{error:#}")], 70),
+        };
+        say(lines);
+        ExitCode::from(code)
     }
+}
+
+/// Says what was wrong, for as long as somebody listens: a process that is to be started again must end.
+#[allow(
+    clippy::print_stderr,
+    reason = "the process ends here; logging may not be set up"
+)]
+fn say(lines: Vec<String>) {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let (said, done) = mpsc::channel();
+    thread::spawn(move || {
+        for line in lines {
+            eprintln!("usher: {}", plain(&line));
+        }
+        let _ = said.send(());
+    });
+    let _ = done.recv_timeout(PATIENCE);
 }
 
 impl From<Vec<ConfigError>> for Failure {

@@ -97,12 +97,13 @@ impl Telemetry {
         allow(clippy::unused_async, reason = "sending traces is what takes time")
     )]
     pub async fn flush(&self) {
+        // A collector that does not answer may be waited for until the platform ends the process.
+        self.metrics.flush();
+        self.lines.flush();
         #[cfg(feature = "traces")]
         if let Some(traces) = &self.traces {
             traces.flush().await;
         }
-        self.metrics.flush();
-        self.lines.flush();
         self.diagnostics.flush();
     }
 }
@@ -111,7 +112,7 @@ impl Telemetry {
 fn traces(config: &Config, is_function: bool) -> io::Result<Option<Traces>> {
     /// Whoever asked a function waits for it; a server sends beside its requests.
     const WAIT: Duration = Duration::from_secs(1);
-    const WAIT_BESIDE: Duration = Duration::from_secs(5);
+    const WAIT_BESIDE: Duration = Duration::from_secs(3);
     let Some(wanted) = &config.traces else {
         return Ok(None);
     };

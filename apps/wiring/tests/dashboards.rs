@@ -166,21 +166,15 @@ fn cloudwatch_is_asked_for_metrics_that_there_are_and_all_are_shown() {
         let properties = &resource["Properties"];
         match resource["Type"].as_str() {
             Some("AWS::CloudWatch::Alarm") => {
-                let text = |name: &str| properties[name].as_str();
-                let dimensions = properties["Dimensions"].as_vec().expect("dimensions");
-                let names: Vec<_> = dimensions.iter().map(|one| one["Name"].as_str()).collect();
-                let name = text("MetricName").expect("a name");
-                if text("Namespace") == Some("AWS/Lambda") {
-                    assert!(["Errors", "Throttles"].contains(&name), "{name}");
-                    assert_eq!(names, [Some("FunctionName")]);
-                    continue;
+                match properties["Metrics"].as_vec() {
+                    None => alarmed(properties),
+                    Some(metrics) => {
+                        let stats = metrics.iter().map(|metric| &metric["MetricStat"]["Metric"]);
+                        stats
+                            .filter(|metric| !metric.is_badvalue())
+                            .for_each(alarmed);
+                    }
                 }
-                // A reference: its tag does not come out of the parser.
-                assert_eq!(text("Namespace"), Some("Namespace"));
-                assert_eq!(names, [Some("ApiId"), Some("Stage")]);
-                assert_written(name, &[]);
-                let unit = metric(name).unit.as_str();
-                assert_eq!(text("Unit").unwrap_or(unit), unit);
                 alarms += 1;
             }
             Some("AWS::CloudWatch::Dashboard") => {
@@ -198,6 +192,25 @@ fn cloudwatch_is_asked_for_metrics_that_there_are_and_all_are_shown() {
         .map(|metric| metric.cloudwatch.to_owned())
         .collect();
     assert_eq!(shown, all);
+}
+
+/// Looks at a metric that an alarm is about.
+fn alarmed(metric: &Yaml) {
+    let text = |name: &str| metric[name].as_str();
+    let dimensions = metric["Dimensions"].as_vec().expect("dimensions");
+    let names: Vec<_> = dimensions.iter().map(|one| one["Name"].as_str()).collect();
+    let name = text("MetricName").expect("a name");
+    if text("Namespace") == Some("AWS/Lambda") {
+        assert!(["Errors", "Throttles"].contains(&name), "{name}");
+        assert_eq!(names, [Some("FunctionName")]);
+        return;
+    }
+    // A reference: its tag does not come out of the parser.
+    assert_eq!(text("Namespace"), Some("Namespace"));
+    assert_eq!(names, [Some("ApiId"), Some("Stage")]);
+    assert_written(name, &[]);
+    let unit = self::metric(name).unit.as_str();
+    assert_eq!(text("Unit").unwrap_or(unit), unit);
 }
 
 /// The metrics of a dashboard's widgets.

@@ -35,15 +35,16 @@ struct Bench {
 
 impl Bench {
     async fn over(store_url: &str) -> Self {
-        Self::telling(store_url, "info").await
+        Self::with(store_url, &[]).await
     }
 
-    /// The same, that logs at this level.
-    async fn telling(store_url: &str, level: &str) -> Self {
+    /// The same, with more of a configuration.
+    async fn with(store_url: &str, more: &[(&str, &str)]) -> Self {
         let (folder, issuer) = (tempfile::tempdir().expect("a folder"), TestIssuer::new());
         let mut spec = spec(store_url, &issuer, &folder);
-        let level = ("USHER_LOG__LEVEL".to_owned(), level.to_owned());
-        spec.env.push(level);
+        let more = more.iter();
+        spec.env
+            .extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let server = ServerProcess::start(spec).await;
         Self {
             issuer,

@@ -1,5 +1,6 @@
 //! Usage plans, API keys and quotas over the lives of servers.
 //!
+//! * `agreement::…`: what responses, metrics and `usher usage` say is one count.
 //! * `article::…`: the article's own plan, to the letter.
 //! * `crashes::…`: what a quota loses by `kill -9` and by SIGTERM, and that nobody gets more than it.
 //! * `commands::…`, `refusals::…`: `usher plans`, `usher keys` and `usher usage` beside a running server.
@@ -8,6 +9,7 @@
 //! * `imports::…`: the files of plans and keys over restarts.
 //! * `features::…`, `offsets::…`: what a plan may say beside its throttle and quota.
 
+mod agreement;
 mod article;
 mod commands;
 mod crashes;

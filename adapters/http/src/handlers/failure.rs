@@ -239,8 +239,30 @@ pub(crate) fn method_not_allowed(allowed: HeaderValue) -> Problem {
     Problem::new(ErrorCode::MethodNotAllowed).header(header::ALLOW, allowed)
 }
 
-/// An error and everything that caused it, on one line.
+/// An error and everything that caused it, on one line, without the name and the password of a URL that a driver may have
+/// put into its words.
 pub(crate) fn chain(error: &dyn Error) -> String {
+    without_credentials(&all(error))
+}
+
+/// Of whatever looks like a URL, what stands between `://` and the last `@` of the word is left out.
+fn without_credentials(said: &str) -> String {
+    let mut parts = said.split("://");
+    let mut result = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        result.push_str("://");
+        let end = part.find(|letter: char| letter.is_whitespace() || matches!(letter, '"' | '\''));
+        let (word, rest) = part.split_at(end.unwrap_or(part.len()));
+        match word.rsplit_once('@') {
+            Some((_, place)) => result.extend(["\u{2026}@", place]),
+            None => result.push_str(word),
+        }
+        result.push_str(rest);
+    }
+    result
+}
+
+fn all(error: &dyn Error) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -249,4 +271,30 @@ pub(crate) fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_credentials;
+
+    #[test]
+    fn a_url_is_told_without_its_password() {
+        for (said, told) in [
+            (
+                "no route to postgres://u:pa/ss@db:5432/x now",
+                "no route to postgres://\u{2026}@db:5432/x now",
+            ),
+            (
+                "\"redis://:p@a\", then http://b/@c",
+                "\"redis://\u{2026}@a\", then http://\u{2026}@c",
+            ),
+            (
+                "https://idp.example.com/keys: refused",
+                "https://idp.example.com/keys: refused",
+            ),
+            ("alice@example.com", "alice@example.com"),
+        ] {
+            assert_eq!(without_credentials(said), told);
+        }
+    }
 }

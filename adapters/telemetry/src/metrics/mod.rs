@@ -26,6 +26,10 @@ use self::{
 };
 use crate::{Output, output::Ticked};
 
+/// What is told as the age of a key set that was never had: as long as one may be used at most. Its issuer's tokens are
+/// refused, which is what old ones come to, and a process that lives for an hour would otherwise never tell.
+const NEVER_HAD: Duration = Duration::from_hours(26);
+
 /// The values of the label `status_class`.
 pub const STATUS_CLASSES: [&str; 6] = series::CLASSES;
 /// The values of the label `outcome`.
@@ -53,7 +57,6 @@ pub struct Metrics {
     rest: Mutex<Rest>,
     /// When each issuer's key set was last fetched.
     fetched: Mutex<BTreeMap<Box<str>, Timestamp>>,
-    began: Timestamp,
     clock: Arc<dyn Clock>,
 }
 
@@ -74,7 +77,6 @@ impl Metrics {
             emf,
             rest: Mutex::default(),
             fetched: Mutex::default(),
-            began: clock.now(),
             clock,
         }
     }
@@ -207,12 +209,10 @@ impl Telemetry for Metrics {
         }
         let age = {
             let mut last = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
-            // One that has never been had is as old as the process.
-            let last = last.entry(issuer.into()).or_insert(self.began);
             if fetched {
-                *last = now;
+                last.insert(issuer.into(), now);
             }
-            now.since(*last)
+            last.get(issuer).map_or(NEVER_HAD, |last| now.since(*last))
         };
         let failed = f64::from(u8::from(!fetched));
         let values = [

@@ -256,7 +256,7 @@ pub(super) const CLIENT_CLOSED: Metric = Metric {
     kind: Kind::Part,
     labels: REQUEST,
     scope: Scope::Request,
-    meaning: "requests whose clients went away before their answer (status 499): they may have waited for too long; 1 or 0 for each request, so that the average is the rate",
+    meaning: "requests whose clients went away before their answer (status 499), because it took too long for them, or that were cut off when the server ended; 1 or 0 for each request, so that the average is the rate",
 };
 pub(super) const KEY_SET_AGE: Metric = Metric {
     number: 15,
@@ -266,7 +266,7 @@ pub(super) const KEY_SET_AGE: Metric = Metric {
     kind: Kind::Gauge,
     labels: &["issuer"],
     scope: Scope::Issuer,
-    meaning: "how old the key set in use is each time the issuer was asked for another, 0 where that came; for Prometheus when it was last fetched, in seconds since 1970, 0 for never",
+    meaning: "how old the key set in use is each time the issuer was asked for another, 0 where that came, and 93600 (26 h, when keys end) where there never was one; for Prometheus when it was last fetched, in seconds since 1970, 0 for never",
 };
 
 /// All metrics there are.
