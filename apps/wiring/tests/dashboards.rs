@@ -66,7 +66,7 @@ fn the_dashboard_names_metrics_that_there_are_and_leaves_none_out() {
     let names: Vec<_> = variables.iter().map(|variable| &variable["name"]).collect();
     assert_eq!(names, ["datasource", "job"]);
     assert_eq!(
-        variables[1]["definition"],
+        variables[1]["query"]["query"],
         "label_values(usher_build_info, job)"
     );
 }

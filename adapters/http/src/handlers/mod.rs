@@ -2,6 +2,7 @@ pub(crate) mod development;
 pub(crate) mod docs;
 pub(crate) mod failure;
 pub(crate) mod health;
+mod media_type;
 pub(crate) mod profile;
 mod target;
 

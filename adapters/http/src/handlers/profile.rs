@@ -20,7 +20,9 @@ use usher_domain::{
 };
 
 use super::{
-    failure, options, tags,
+    failure,
+    media_type::MediaType,
+    options, tags,
     target::{self, Target},
 };
 use crate::{
@@ -229,7 +231,7 @@ impl Call<'_> {
         body: Body,
         report: &mut Report,
     ) -> Result<Response, Problem> {
-        if media_type(headers)? != Some(MediaType::Json) {
+        if MediaType::of(headers)? != Some(MediaType::Json) {
             return Err(
                 Problem::new(ErrorCode::UnsupportedMediaType).detail("PUT takes application/json.")
             );
@@ -257,12 +259,14 @@ impl Call<'_> {
         report: &mut Report,
     ) -> Result<Response, Problem> {
         let unsupported = |problem: Problem| problem.header(ACCEPT_PATCH, PATCHES);
-        let media_type = media_type(headers).map_err(unsupported)?.ok_or_else(|| {
-            unsupported(
-                Problem::new(ErrorCode::UnsupportedMediaType)
-                    .detail("PATCH takes what Accept-Patch lists."),
-            )
-        })?;
+        let media_type = MediaType::of(headers)
+            .map_err(unsupported)?
+            .ok_or_else(|| {
+                unsupported(
+                    Problem::new(ErrorCode::UnsupportedMediaType)
+                        .detail("PATCH takes what Accept-Patch lists."),
+                )
+            })?;
         let body = self.receive(headers, body).await?;
         let patch = match media_type {
             MediaType::JsonPatch => Patch::operations(&body),
@@ -375,39 +379,4 @@ fn preconditions(headers: &HeaderMap) -> Preconditions {
         if_match: tags(headers, &header::IF_MATCH),
         if_none_match: tags(headers, &header::IF_NONE_MATCH),
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum MediaType {
-    Json,
-    MergePatch,
-    JsonPatch,
-}
-
-/// What the body is said to be; `None` for what no method takes. Parameters change nothing: JSON is
-/// UTF-8 (RFC 8259, 8.1).
-fn media_type(headers: &HeaderMap) -> Result<Option<MediaType>, Problem> {
-    let unsupported = |detail| Problem::new(ErrorCode::UnsupportedMediaType).detail(detail);
-    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
-    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(unsupported(
-            "The body must come without a Content-Encoding.",
-        ));
-    }
-    let mut fields = headers.get_all(header::CONTENT_TYPE).iter();
-    let (Some(field), None) = (fields.next(), fields.next()) else {
-        return Ok(None);
-    };
-    let Ok(text) = field.to_str() else {
-        return Ok(None);
-    };
-    let essence = text.split(';').next().unwrap_or("").trim();
-    Ok([
-        ("application/json", MediaType::Json),
-        ("application/merge-patch+json", MediaType::MergePatch),
-        ("application/json-patch+json", MediaType::JsonPatch),
-    ]
-    .into_iter()
-    .find(|(name, _)| essence.eq_ignore_ascii_case(name))
-    .map(|(_, media_type)| media_type))
 }
