@@ -74,7 +74,7 @@ pub const ACCESS_LOG_FIELDS: [LogField; 19] = [
     field(
         "status",
         "number",
-        "the answer's status; 499 where the client went away first",
+        "the answer's status; 499 where there was none: the client went away first, or the server ended",
     ),
     field("responseLength", "bytes", "the answer's body"),
     field(

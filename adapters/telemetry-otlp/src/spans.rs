@@ -52,7 +52,7 @@ const REQUEST: SpanName = SpanName {
         ("http.route", "the route's template, if there is one"),
         (
             "http.response.status_code",
-            "the status; 499 where the client has gone away",
+            "the status; 499 where there was no answer: the client went away, or the server ended",
         ),
         ("error.type", "the stable code of what went wrong"),
         ("usher.request_id", "the answer's `x-request-id`"),
