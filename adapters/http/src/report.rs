@@ -25,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) error: Option<ErrorCode>,
     /// The rule that refused the request.
     pub(crate) refused: Option<Refused>,
+    /// Every phase is to be told, and not the store's alone.
+    pub(crate) phased: bool,
     /// When the request came to the front door, while it is there.
     pub(crate) at_the_door: Option<Timestamp>,
 }
@@ -45,15 +47,16 @@ impl Report {
     }
 
     /// The front door is asked.
-    pub(crate) const fn came_to_the_door(&mut self, now: Timestamp) {
-        self.at_the_door = Some(now);
+    pub(crate) fn came_to_the_door(&mut self, clock: &dyn Clock) {
+        self.at_the_door = self.phased.then(|| clock.now());
     }
 
     /// The front door has let the request in or not, or is not waited for any more.
-    pub(crate) fn left_the_door(&mut self, left: Timestamp) {
+    pub(crate) fn left_the_door(&mut self, clock: &dyn Clock) {
         let Some(came) = self.at_the_door.take() else {
             return;
         };
+        let left = clock.now();
         let verified = self.trail.verified;
         self.phases.verification = Some(Phase::between(came, verified.unwrap_or(left)));
         self.phases.admission = verified.map(|verified| Phase::between(verified, left));
@@ -74,12 +77,27 @@ impl Report {
 }
 
 /// Where a report is left by a handler that comes to no answer.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct LeftBehind(Arc<Mutex<Option<Report>>>);
+#[derive(Debug, Clone)]
+pub(crate) struct LeftBehind {
+    report: Arc<Mutex<Option<Report>>>,
+    /// Somebody wants to know about every phase.
+    phases: bool,
+}
 
 impl LeftBehind {
+    pub(crate) fn new(phases: bool) -> Self {
+        Self {
+            report: Arc::default(),
+            phases,
+        }
+    }
+
     pub(crate) fn take(&self) -> Option<Report> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Report>> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,7 +110,8 @@ pub(crate) struct Reporting<'a> {
 }
 
 impl<'a> Reporting<'a> {
-    pub(crate) fn new(report: Report, left_behind: LeftBehind, clock: &'a dyn Clock) -> Self {
+    pub(crate) fn new(mut report: Report, left_behind: LeftBehind, clock: &'a dyn Clock) -> Self {
+        report.phased = left_behind.phases;
         Self {
             report,
             store: StoreTime {
@@ -112,7 +131,7 @@ impl<'a> Reporting<'a> {
     /// The report. What was still waited for ends now.
     fn take(&mut self) -> Report {
         let mut report = std::mem::take(&mut self.report);
-        report.left_the_door(self.store.clock.now());
+        report.left_the_door(self.store.clock);
         report.phases.store = self.store.lock().phase;
         report
     }
@@ -166,7 +185,7 @@ impl Drop for Reporting<'_> {
     fn drop(&mut self) {
         if let Some(left_behind) = self.left_behind.take() {
             let report = self.take();
-            *left_behind.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
+            *left_behind.lock() = Some(report);
         }
     }
 }

@@ -58,6 +58,8 @@ struct Shared {
     ids: RequestIds,
     log: Arc<dyn AccessLog>,
     telemetry: Arc<dyn Telemetry>,
+    /// Somebody wants to know when a request came to each phase.
+    phases: bool,
 }
 
 impl Stack {
@@ -65,11 +67,13 @@ impl Stack {
     #[must_use]
     pub fn new(app: App, log: Arc<dyn AccessLog>, telemetry: Arc<dyn Telemetry>) -> Self {
         let router = router(app.clone());
+        let phases = app.0.settings.server_timing || telemetry.wants_phases();
         let shared = Shared {
             app,
             ids: RequestIds::new(),
             log,
             telemetry,
+            phases,
         };
         Self {
             router,
@@ -85,7 +89,7 @@ impl Stack {
         let app = &shared.app.0;
         let seen = Seen::of(id, app.clock.now(), &request);
         let cors = app.settings.cors.judge(request.method(), request.headers());
-        let left_behind = LeftBehind::default();
+        let left_behind = LeftBehind::new(shared.phases);
         request.extensions_mut().insert(id);
         request.extensions_mut().insert(left_behind.clone());
         // Declared before what is called: it is dropped after it, and finds what that has left behind.

@@ -269,6 +269,10 @@ impl Telemetry for Traces {
         }
     }
 
+    fn wants_phases(&self) -> bool {
+        true
+    }
+
     fn key_set_fetched(&self, _: &str, _: bool) {}
     fn lease_taken(&self, _: &PlanId, _: u32) {}
     fn lease_returned(&self, _: &PlanId, _: u32) {}

@@ -141,6 +141,10 @@ impl ports::Telemetry for All {
         }
     }
 
+    fn wants_phases(&self) -> bool {
+        self.0.iter().any(|one| one.wants_phases())
+    }
+
     fn key_set_fetched(&self, issuer: &str, fetched: bool) {
         for one in &self.0 {
             one.key_set_fetched(issuer, fetched);

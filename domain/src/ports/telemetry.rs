@@ -14,6 +14,12 @@ pub trait Telemetry: Send + Sync + 'static {
     /// A request has its answer, or its client has gone away.
     fn answered(&self, call: &Answered<'_>);
 
+    /// Whether it is of use to know when a request was verified, admitted and decided about: each costs looking at the clock.
+    /// The store's time is told in any case.
+    fn wants_phases(&self) -> bool {
+        false
+    }
+
     /// An issuer was asked for its key set.
     fn key_set_fetched(&self, issuer: &str, fetched: bool);
 
@@ -54,7 +60,7 @@ pub struct Answered<'a> {
     pub status: u16,
     /// From its first byte to the answer's head.
     pub latency: Duration,
-    /// Where the time went.
+    /// Where the time went; the store's alone where nobody [wants](Telemetry::wants_phases) the others.
     pub phases: Phases,
     /// Who called, with which key, under which plan.
     pub trail: &'a Trail,

@@ -123,12 +123,12 @@ async fn judge(
             failure::invalid_token(ErrorCode::InvalidToken, why.0)
         })?;
         credentials.gateway = parts.extensions.get();
-        report.came_to_the_door(clock.now());
+        report.came_to_the_door(clock);
         let door = &app.0.front_door;
         let admitted = door
             .admit(credentials, name(&parts.method), clock, &mut report.trail)
             .await;
-        report.left_the_door(clock.now());
+        report.left_the_door(clock);
         admitted.map_err(|refusal| {
             report.refused = refusal.rule().map(|rule| Refused {
                 rule,
@@ -138,7 +138,7 @@ async fn judge(
         })?
     };
     let user_id = target.resolve(&principal)?;
-    let asked = clock.now();
+    let asked = report.phased.then(|| clock.now());
     let authorized = app
         .0
         .profiles
@@ -149,7 +149,7 @@ async fn judge(
             }
             _ => Ok(authorized),
         });
-    report.phases.decision = Some(Phase::between(asked, clock.now()));
+    report.phases.decision = asked.map(|asked| Phase::between(asked, clock.now()));
     let authorized = authorized.map_err(|reason| {
         report.refused = Some(Refused {
             rule: reason.rule(),

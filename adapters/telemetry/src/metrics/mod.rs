@@ -164,6 +164,9 @@ fn millis(duration: Duration) -> f64 {
 
 impl Telemetry for Metrics {
     fn answered(&self, call: &Answered<'_>) {
+        if self.series.is_none() && self.emf.is_none() {
+            return;
+        }
         let plan = call.trail.plan.as_ref().map(|plan| &plan.id);
         let series = self.series.as_ref();
         let found = self.cells.find(call.resource, call.method, plan, series);

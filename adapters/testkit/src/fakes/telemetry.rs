@@ -82,6 +82,10 @@ impl Telemetry for FakeTelemetry {
         })));
     }
 
+    fn wants_phases(&self) -> bool {
+        true
+    }
+
     fn key_set_fetched(&self, issuer: &str, fetched: bool) {
         let issuer = issuer.to_owned();
         self.hear(Told::KeySet { issuer, fetched });
