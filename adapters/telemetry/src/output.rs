@@ -12,8 +12,6 @@ const ENOUGH: usize = 32 * 1024;
 /// left out, and counted.
 const MOST: usize = 4 * 1024 * 1024;
 const TICK: Duration = Duration::from_millis(20);
-/// Something is to be done once in so many ticks.
-const TICKS: u64 = 50;
 /// Whoever ends waits so long for the last lines to be read.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -144,10 +142,8 @@ impl Output {
     pub fn write_in_background(&self, ticked: Option<Weak<dyn Ticked>>) -> io::Result<()> {
         let (shared, stream) = (Arc::downgrade(&self.shared), self.stream);
         let work = move || {
-            for tick in 1_u64.. {
-                if tick.is_multiple_of(TICKS)
-                    && let Some(ticked) = ticked.as_ref().and_then(Weak::upgrade)
-                {
+            loop {
+                if let Some(ticked) = ticked.as_ref().and_then(Weak::upgrade) {
                     ticked.tick();
                 }
                 let Some(shared) = shared.upgrade() else {
@@ -200,9 +196,10 @@ fn write_to(shared: &Shared, mut stream: impl io::Write) {
     shared.written.notify_all();
 }
 
-/// Something that is done about once a second.
+/// Something that is done from time to time.
 pub trait Ticked: Send + Sync + 'static {
-    /// Does it.
+    /// Does it, if its time has come. It is asked whenever lines are about to be written: every 20 ms, and more often the more
+    /// there are.
     fn tick(&self);
 }
 

@@ -10,7 +10,7 @@ use usher_domain::{
     service::Trail,
     usage::plan::PlanId,
 };
-use usher_telemetry::{METRICS, Metrics, MetricsSettings, Output, REFUSED_BY, Stream};
+use usher_telemetry::{METRICS, Metrics, MetricsSettings, Output, REFUSED_BY, Stream, Ticked as _};
 use usher_testkit::clock::FakeClock;
 
 use self::support::{NOON, call, scrape, trail, value};
@@ -190,6 +190,33 @@ fn a_key_set_grows_old_while_it_cannot_be_had() {
     clock.advance(Duration::from_hours(1));
     let now = (NOON.as_seconds() + 7200).to_string();
     assert_eq!(told("a", true), ("0".to_owned(), now));
+}
+
+/// However often it is asked: a busy server writes its log a thousand times a second.
+#[test]
+fn values_wait_a_second_for_others() {
+    let clock = Arc::new(FakeClock::at(NOON));
+    let output = Output::buffered(Stream::Stdout);
+    let settings = MetricsSettings {
+        emf: Some("Usher".to_owned()),
+        ..MetricsSettings::default()
+    };
+    let metrics = Metrics::new(settings, output.clone(), Arc::clone(&clock) as _);
+    let trail = Trail::default();
+    for _ in 0..9 {
+        clock.advance(Duration::from_millis(100));
+        metrics.answered(&call(&trail));
+        metrics.tick();
+    }
+    assert_eq!(output.take(), "");
+    clock.advance(Duration::from_millis(100));
+    metrics.tick();
+    assert_eq!(lines(&output)[0]["Count"].as_array().map(Vec::len), Some(9));
+    // Set back, and on.
+    clock.set(NOON);
+    metrics.answered(&call(&trail));
+    metrics.tick();
+    assert_eq!(lines(&output).len(), 1);
 }
 
 #[test]

@@ -26,6 +26,9 @@ use self::{
 };
 use crate::{Output, output::Ticked};
 
+/// Values wait so long for others to share a line with.
+const EVERY: Duration = Duration::from_secs(1);
+
 /// What is told as the age of a key set that was never had: as long as one may be used at most. Its issuer's tokens are
 /// refused, which is what old ones come to, and a process that lives for an hour would otherwise never tell.
 const NEVER_HAD: Duration = Duration::from_hours(26);
@@ -57,6 +60,8 @@ pub struct Metrics {
     rest: Mutex<Rest>,
     /// When each issuer's key set was last fetched.
     fetched: Mutex<BTreeMap<Box<str>, Timestamp>>,
+    /// When what waits was last written because it was time.
+    last: Mutex<Timestamp>,
     clock: Arc<dyn Clock>,
 }
 
@@ -77,6 +82,7 @@ impl Metrics {
             emf,
             rest: Mutex::default(),
             fetched: Mutex::default(),
+            last: Mutex::new(clock.now()),
             clock,
         }
     }
@@ -145,6 +151,16 @@ impl std::fmt::Debug for Metrics {
 
 impl Ticked for Metrics {
     fn tick(&self) {
+        let now = self.clock.now();
+        {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            // A clock that was set back must not stop it.
+            let is_early = *last <= now && now.since(*last) < EVERY;
+            if self.emf.is_none() || is_early {
+                return;
+            }
+            *last = now;
+        }
         self.flush();
     }
 }
