@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     entity_tag::EntityTag,
     json::{
-        self, Violation,
+        self, Violation, canonical,
         portable::{self, MAX_DEPTH, MAX_VIOLATIONS, NotPortable},
     },
     user_id::UserId,
@@ -87,7 +87,7 @@ impl Profile {
         let named = document
             .as_object_mut()
             .and_then(|members| members.remove(USER_ID_MEMBER));
-        let canonical = portable::canonical(document);
+        let canonical = canonical::value(document);
         if canonical.len() > max_bytes {
             return Err(ProfileError::TooLarge { max_bytes });
         }
@@ -117,7 +117,7 @@ impl Profile {
         match portable::parse(text) {
             Ok(mut members) => {
                 members.remove(USER_ID_MEMBER);
-                Ok(Self::of(portable::canonical_object(&members)))
+                Ok(Self::of(canonical::object(&members)))
             }
             Err(NotPortable::Syntax(said)) => Err(ProfileError::NotJson(said)),
             Err(NotPortable::Violations(found)) => Err(ProfileError::NotPortable(found)),
@@ -151,7 +151,7 @@ impl Profile {
         let mut document = Value::Object(attributes);
         let violations = portable::check(&mut document);
         if violations.is_empty() {
-            Ok(Self::of(portable::canonical(&document)))
+            Ok(Self::of(canonical::value(&document)))
         } else {
             Err(ProfileError::NotPortable(violations))
         }
@@ -184,7 +184,7 @@ impl Profile {
     pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
         let mut members = self.attributes();
         members.retain(|name, _| keep(name));
-        Self::of(portable::canonical_object(&members))
+        Self::of(canonical::object(&members))
     }
 
     /// The strong entity tag of the content.
@@ -199,7 +199,7 @@ impl Profile {
         let id = user_id.as_str();
         let mut body = String::with_capacity(self.canonical.len() + id.len() + 16);
         body.push_str("{\"userId\":");
-        portable::write_string(id, &mut body);
+        canonical::write_string(id, &mut body);
         match self.canonical.strip_prefix('{') {
             Some("}") | None => body.push('}'),
             Some(members) => {

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt::Write as _, sync::Arc, time::Duration};
 
 use axum::http::{HeaderMap, Method, Uri, Version, header};
-use usher_domain::{json::portable::write_string, time::Timestamp};
+use usher_domain::{json::canonical::write_string, time::Timestamp};
 
 use crate::{
     client::ClientAddress,
@@ -269,17 +269,22 @@ impl Line {
         let _ = write!(self.0, "{value}");
     }
 
-    /// Milliseconds with three decimals.
     fn millis(&mut self, name: &str, value: Duration) {
         self.name(name);
-        let micros = value.as_micros();
-        let _ = write!(self.0, "{}.{:03}", micros / 1_000, micros % 1_000);
+        write_millis(value, &mut self.0);
     }
 
     fn finish(mut self) -> String {
         self.0.push('}');
         self.0
     }
+}
+
+/// Milliseconds with three decimals.
+pub(crate) fn write_millis(time: Duration, out: &mut String) {
+    let micros = time.as_micros();
+    // Writing to a String cannot fail.
+    let _ = write!(out, "{}.{:03}", micros / 1_000, micros % 1_000);
 }
 
 const fn protocol(version: Version) -> &'static str {

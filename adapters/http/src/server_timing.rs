@@ -1,9 +1,11 @@
 //! `Server-Timing` (W3C): where a request's time went, for the developer who looks at it in a browser.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use usher_domain::ports::Phases;
+
+use crate::access_log::write_millis;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -28,12 +30,8 @@ pub(crate) fn tell(phases: &Phases, latency: Duration, headers: &mut HeaderMap) 
 
 fn add(text: &mut String, name: &str, took: Duration) {
     let separator = if text.is_empty() { "" } else { ", " };
-    let micros = took.as_micros();
-    // Writing to a String cannot fail.
-    let _ = write!(
-        text,
-        "{separator}{name};dur={}.{:03}",
-        micros / 1_000,
-        micros % 1_000
-    );
+    for part in [separator, name, ";dur="] {
+        text.push_str(part);
+    }
+    write_millis(took, text);
 }

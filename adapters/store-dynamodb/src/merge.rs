@@ -12,7 +12,7 @@ use std::{
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use serde_json::{Map, Value};
-use usher_domain::json::{Violation, portable};
+use usher_domain::json::{Violation, canonical, portable};
 
 use crate::{
     attributes::{decoded, encoded, is_exact, place_of, shown, spelled, to_attribute},
@@ -131,14 +131,14 @@ impl Merge<'_> {
         // Two long numbers may be shown as the same.
         let mut kept: HashMap<String, Vec<&T>> = HashMap::new();
         for element in stored {
-            let seen = portable::canonical(&show(element));
+            let seen = canonical::value(&show(element));
             kept.entry(seen).or_default().push(element);
         }
         let mut there = HashSet::new();
         let mut elements = Vec::with_capacity(new.len());
         let mut is_another = new.len() != stored.len();
         for (index, value) in new.iter().enumerate() {
-            let spelled = portable::canonical(value);
+            let spelled = canonical::value(value);
             let element = match kept.get_mut(&spelled).and_then(Vec::pop) {
                 Some(element) => Ok(element.clone()),
                 None if there.contains(&spelled) => Err(TWICE),

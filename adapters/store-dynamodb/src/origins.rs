@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
-use usher_domain::json::portable;
+use usher_domain::json::canonical;
 
 /// So many pairs are compared by what they have in common, and no more.
 const PAIRS: usize = 4 * 1024;
@@ -43,7 +43,7 @@ impl Origins {
 
         let mut unmoved: HashMap<String, Vec<usize>> = HashMap::new();
         for index in (head..old.len() - tail).rev() {
-            let spelled = portable::canonical(&old[index]);
+            let spelled = canonical::value(&old[index]);
             unmoved.entry(spelled).or_default().push(index);
         }
         let mut origin = |(index, value): (usize, &Value)| {
@@ -53,7 +53,7 @@ impl Origins {
             } else if from_end <= tail {
                 Some(old.len() - from_end)
             } else {
-                let spelled = portable::canonical(value);
+                let spelled = canonical::value(value);
                 unmoved.get_mut(&spelled).and_then(Vec::pop)
             }
         };

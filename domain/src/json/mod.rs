@@ -1,9 +1,11 @@
 //! The portable form of a profile: what every store can keep and give back the same.
 //!
 //! * [`number`]: which numbers there are, and their one spelling;
-//! * [`portable`]: reading text, checking values, the canonical spelling of a whole object;
+//! * [`portable`]: reading text, checking values;
+//! * [`canonical`]: the one spelling of a whole object;
 //! * [`Violation`]: a place, as a JSON Pointer (RFC 6901), and what is wrong there.
 
+pub mod canonical;
 pub mod number;
 pub mod portable;
 mod weight;

@@ -11,7 +11,7 @@ pub use self::operations::MAX_OPERATIONS;
 use self::operations::Operations;
 use crate::{
     json::{
-        Violation,
+        Violation, canonical,
         portable::{self, MAX_DEPTH, MAX_VIOLATIONS},
     },
     profile::{self, Profile, ProfileError, USER_ID_MEMBER},
@@ -137,7 +137,7 @@ impl Patch {
             }
             Kind::Operations(operations) => {
                 // The id is not part of what is stored, but the operations see it.
-                let id = portable::size(&user_id.as_str().into()) + USER_ID_MEMBER.len() + 4;
+                let id = canonical::size(&user_id.as_str().into()) + USER_ID_MEMBER.len() + 4;
                 operations.apply(&mut document, max_bytes.saturating_add(id))
             }
         };

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{PatchError, PatchFailure, Use};
 use crate::{
     json::{
-        Violation,
+        Violation, canonical,
         portable::{self, MAX_DEPTH, MAX_VIOLATIONS, TOO_DEEP},
     },
     profile::MAX_PROFILE_BYTES,
@@ -101,7 +101,7 @@ impl Operations {
     pub(super) fn apply(&self, document: &mut Value, max_bytes: usize) -> Result<(), PatchFailure> {
         // Never less than the document's size, and exact only when it has to be: counting anew
         // after each of many small operations would cost more than the operations.
-        let mut at_most = portable::size(document);
+        let mut at_most = canonical::size(document);
         let mut copied = 0_usize;
         for (index, operation) in self.0.iter().enumerate() {
             let failed = |path: &Pointer, detail: &str| {
@@ -131,7 +131,7 @@ impl Operations {
                 }
                 // What moves is there already.
                 if from_depth.is_none() {
-                    let size = portable::size(value);
+                    let size = canonical::size(value);
                     at_most = at_most.saturating_add(size);
                     if matches!(operation, PatchOperation::Copy(_)) {
                         copied = copied.saturating_add(size);
@@ -141,7 +141,7 @@ impl Operations {
                     }
                 }
                 let name = path.last().map_or(0, |name| {
-                    portable::size(&name.decoded().into_owned().into())
+                    canonical::size(&name.decoded().into_owned().into())
                 });
                 at_most = at_most.saturating_add(name + 2);
             }
@@ -161,7 +161,7 @@ impl Operations {
                 }
             })?;
             if at_most > max_bytes {
-                at_most = portable::size(document);
+                at_most = canonical::size(document);
                 if at_most > max_bytes {
                     return Err(PatchFailure::TooLarge);
                 }

@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderName, HeaderValue, header},
     response::Response,
 };
-use usher_domain::json::{Violation, portable::write_string};
+use usher_domain::json::{Violation, canonical::write_string};
 
 pub use self::codes::ErrorCode;
 use crate::request_id::RequestId;
